@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Time
+ *
+ * Every time that the daemon reads comes from here. Pure modules take the time as an argument.
+ *
+ * Threads: any.
+ */
+#pragma once
+
+#include <stdint.h>
+
+/* wall clock, microseconds since the epoch (UTC): for what is stored and shown */
+int64_t clock_now_us(void);
+
+/* monotonic clock, milliseconds: for time-outs */
+int64_t clock_monotonic_ms(void);
+
+/* monotonic clock, microseconds: for measured durations */
+int64_t clock_monotonic_us(void);

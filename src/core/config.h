@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Configuration
+ *
+ * A `struct config` is one validated snapshot: riskhookd.conf, then conf.d/(star).conf beside it in
+ * name order; a later file replaces a single value and adds to a list. options.c holds the one
+ * table of every section and option; config.c parses text through libinih and applies the table,
+ * config_load.c reads the files, config_check.c checks what concerns several options. Any unknown
+ * section or key and any bad value is an error that names file and line.
+ *
+ * Secrets are read from their files by secret.c (bounded, mode checked) and kept in the snapshot
+ * until the credential set has digested them; config_free() wipes them.
+ *
+ * Threads: built and freed by one thread, read-only in between.
+ * Ownership: the snapshot owns all it points to. All strings are NUL-terminated. Paths are
+ * absolute: a relative path counts from the folder of the main configuration file.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/log.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/slice.h"
+
+#define CONFIG_DEFAULT_PATH "/etc/riskhookd/riskhookd.conf"
+#define CONFIG_LINE_MAX     8189 /* bytes of a line */
+#define CONFIG_NAME_MAX     32   /* bytes of an endpoint's, credential's or handler's name */
+
+struct string_list {
+	char **items; /* a NULL stands behind the last, so a list with items can be an argv */
+	size_t n;
+};
+
+/* an IPv4 prefix is kept IPv4-mapped (::ffff:0:0/96), so one comparison serves both */
+struct prefix {
+	unsigned char address[16];
+	int bits; /* 0 to 128 */
+};
+
+struct prefix_list {
+	struct prefix *items;
+	size_t n;
+};
+
+struct listen_address {
+	char *text;    /* as configured, "0.0.0.0:8443", "[::]:8443" */
+	char host[64]; /* numeric, without brackets */
+	int port;      /* 0: the kernel chooses */
+};
+
+/* where an option was given, for messages; file is borrowed from the snapshot */
+struct origin {
+	const char *file;
+	int line;
+};
+
+enum dedup_mode {
+	DEDUP_EVENT,      /* eval_id, canonical type and identity */
+	DEDUP_EVALUATION, /* eval_id and canonical type */
+};
+
+enum credential_type {
+	CREDENTIAL_BASIC,
+	CREDENTIAL_BEARER,
+};
+
+enum handler_type {
+	HANDLER_EXEC,
+	HANDLER_UNIX,
+};
+
+enum handler_order {
+	ORDER_EVALUATION,
+	ORDER_NONE,
+};
+
+struct server_config {
+	struct listen_address listen;
+	char *tls_certificate; /* path, PEM chain */
+	char *tls_private_key; /* path, PEM */
+	char *tls_priorities;  /* GnuTLS priority string */
+	bool insecure_http;    /* plain HTTP; only with a loopback listen address */
+	struct prefix_list trusted_proxies;
+	int64_t max_body; /* bytes */
+	int64_t request_timeout_ms;
+	int64_t idle_timeout_ms;
+	int64_t stop_timeout_ms;
+	int64_t max_connections;
+	int64_t max_connections_per_address;
+	int64_t threads; /* 0: one per processor */
+	int64_t auth_failures_max;
+	int64_t auth_failures_window_ms;
+};
+
+struct store_config {
+	char *path;
+	int64_t max_pending;       /* events */
+	int64_t max_pending_bytes; /* bodies being received or waiting for a commit */
+	int64_t quarantine_max;    /* rows kept; the oldest go first */
+};
+
+struct admin_config {
+	char *socket;
+	struct listen_address listen; /* text NULL: none */
+};
+
+struct log_config {
+	int level;  /* enum log_level */
+	int format; /* enum log_format */
+};
+
+struct endpoint_config {
+	char *name;
+	struct origin origin;
+	char *path;                    /* URL path, starts with / */
+	char *environment;             /* or NULL: any */
+	struct prefix_list allow_from; /* empty: everybody */
+	int dedup;                     /* enum dedup_mode */
+};
+
+struct credential_config {
+	char *name;
+	struct origin origin;
+	char *endpoint;
+	int type; /* enum credential_type */
+	char *username;
+	char *password_file; /* as given */
+	char *password_hash; /* "scrypt:..." */
+	char *token_file;    /* as given */
+	char *token_hash;    /* "sha256:..." */
+	char *secret;        /* content of the file, without its trailing newline; or NULL */
+	size_t secret_n;
+	char *secret_path;     /* the file that was read */
+	int64_t not_before_us; /* 0: no bound */
+	int64_t not_after_us;  /* 0: no bound */
+	bool lenient;          /* bearer: a bare token without a scheme is accepted too */
+};
+
+struct handler_config {
+	char *name;
+	struct origin origin;
+	int type;                   /* enum handler_type */
+	struct string_list command; /* exec: argv; argv[0] absolute, or a plain name for PATH */
+	char *socket;               /* unix: path */
+	struct string_list env;     /* exec: NAME=value */
+	struct string_list
+		events; /* canonical types; empty: all. Compared without regard to case */
+	struct string_list category, decision, workflow, environment, endpoint; /* the same */
+	bool test_events;
+	int64_t timeout_ms;
+	int64_t concurrency; /* exec: programs at once; unix: connections */
+	int64_t window;      /* unix: unanswered deliveries on one connection */
+	int order;           /* enum handler_order */
+	int64_t retry_initial_ms, retry_max_ms, retry_for_ms;
+};
+
+struct config {
+	char *path;               /* main file, absolute */
+	char *directory;          /* of the main file */
+	struct string_list files; /* all that were read, absolute */
+	struct server_config server;
+	struct store_config store;
+	struct admin_config admin;
+	struct log_config log;
+	struct endpoint_config *endpoints;
+	size_t n_endpoints;
+	struct credential_config *credentials;
+	size_t n_credentials;
+	struct handler_config *handlers;
+	size_t n_handlers;
+};
+
+enum config_flags {
+	CONFIG_WITH_SECRETS =
+		1 << 0, /* read secret files; the daemon, check-config and trigger do */
+};
+
+/**
+ * config_load() - read and validate
+ * @path:       main file
+ * @flags:      enum config_flags
+ * @ret_config: the snapshot; the caller frees it with config_free()
+ * @e:          on failure: "FILE:LINE: what is wrong; what to do"
+ *
+ * With CONFIG_WITH_SECRETS it also warns in the log (level warning) about what is allowed but odd,
+ * such as a short secret, an expired credential, or a handler that no event can match.
+ *
+ * Return: 0, or a negative errno.
+ */
+int config_load(const char *path, int flags, struct config **ret_config, struct error *e) MUST_USE;
+void config_free(struct config *c);
+DEFINE_CLEANUP(struct config *, config_free)
+
+const struct endpoint_config *config_endpoint(const struct config *c, const char *name);
+const struct handler_config *config_handler(const struct config *c, const char *name);
+
+bool string_list_has_nocase(const struct string_list *list, struct slice s);
+
+/* "192.0.2.0/24", "198.51.100.7", "2001:db8::/32". Return: 0, or -EINVAL (host bits set, too).
+ * "::/0" holds every IPv4 address as well. */
+int prefix_parse(struct slice text, struct prefix *ret) MUST_USE;
+bool prefix_list_contains(const struct prefix_list *list, const unsigned char address[16]);
+
+/* "0.0.0.0:8443", "[::1]:8443". Return: 0, -EINVAL (no numeric address, no port), or -ENOMEM. */
+int listen_address_parse(struct slice text, struct listen_address *ret) MUST_USE;
+void listen_address_deinit(struct listen_address *address);
+/* 127.0.0.0/8 or ::1? */
+bool listen_address_is_loopback(const struct listen_address *address);
+
+/**
+ * command_split() - split a command line into an argv, without a shell
+ *
+ * Blanks separate words; '...' takes everything literally; "..." knows \" and \\; outside quotes a
+ * backslash takes the next character literally. Nothing else has a meaning: no $, *, ~, |, ;.
+ *
+ * Return: 0, -EINVAL (open quote, trailing backslash, no word), or -ENOMEM.
+ */
+int command_split(struct slice text, struct string_list *ret_argv) MUST_USE;
+void string_list_deinit(struct string_list *list);
+int string_list_append(struct string_list *list, struct slice s) MUST_USE;

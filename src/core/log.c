@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define SD_JOURNAL_SUPPRESS_LOCATION
+#include <systemd/sd-journal.h>
+
+#include "core/clock.h"
+#include "util/buf.h"
+#include "util/units.h"
+
+#define JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+#define VALUE_MAX   128         /* bytes taken of a value from outside */
+#define MESSAGE_MAX 1024        /* bytes of a formatted message */
+#define LINE_MAX_N  (16 * 1024) /* more than all of it escaped */
+
+static _Atomic int max_level = LOG_LEVEL_INFO;
+static _Atomic int line_format = LOG_FORMAT_TEXT;
+static _Atomic bool to_journal;
+
+static const struct level_row {
+	const char *text, *json;
+} levels[] = {
+	[LOG_LEVEL_ERROR] = {"ERROR", "error"},    [LOG_LEVEL_WARNING] = {"WARNING", "warning"},
+	[LOG_LEVEL_NOTICE] = {"NOTICE", "notice"}, [LOG_LEVEL_INFO] = {"INFO", "info"},
+	[LOG_LEVEL_DEBUG] = {"DEBUG", "debug"},
+};
+
+enum id_kind {
+	ID_TEXT,
+	ID_INT64,
+	ID_INT,
+};
+
+/* the members of struct log_ids, in the order in which a line shows them */
+static const struct id_row {
+	const char *key, *journal_field;
+	enum id_kind kind;
+	size_t offset;
+} id_rows[] = {
+	{"seq", "RISKHOOK_SEQ", ID_INT64, offsetof(struct log_ids, seq)},
+	{"event_id", "RISKHOOK_EVENT_ID", ID_TEXT, offsetof(struct log_ids, event_id)},
+	{"event_type", "RISKHOOK_EVENT_TYPE", ID_TEXT, offsetof(struct log_ids, event_type)},
+	{"eval_id", "RISKHOOK_EVAL_ID", ID_TEXT, offsetof(struct log_ids, eval_id)},
+	{"delivery", "RISKHOOK_DELIVERY", ID_INT64, offsetof(struct log_ids, delivery)},
+	{"handler", "RISKHOOK_HANDLER", ID_TEXT, offsetof(struct log_ids, handler)},
+	{"endpoint", "RISKHOOK_ENDPOINT", ID_TEXT, offsetof(struct log_ids, endpoint)},
+	{"credential", "RISKHOOK_CREDENTIAL", ID_TEXT, offsetof(struct log_ids, credential)},
+	{"address", "RISKHOOK_ADDRESS", ID_TEXT, offsetof(struct log_ids, address)},
+	{"status", "RISKHOOK_STATUS", ID_INT, offsetof(struct log_ids, status)},
+};
+
+/* Is stderr the journal's socket? systemd tells its device and inode (systemd.exec(5)). Without the
+ * socket of the native protocol, sd_journal_sendv() would drop everything and report success. */
+static bool stderr_is_journal(void)
+{
+	const char *stream = getenv("JOURNAL_STREAM");
+	unsigned long long device, inode;
+	struct stat st;
+	char *end;
+
+	if (!stream || fstat(STDERR_FILENO, &st) < 0 || access(JOURNAL_SOCKET, W_OK) < 0)
+		return false;
+	device = strtoull(stream, &end, 10);
+	if (*end != ':')
+		return false;
+	inode = strtoull(end + 1, &end, 10);
+	return *end == '\0' && device == st.st_dev && inode == st.st_ino;
+}
+
+void log_init(enum log_format format, enum log_level level)
+{
+	atomic_store(&line_format, format);
+	atomic_store(&to_journal, format == LOG_FORMAT_JOURNAL && stderr_is_journal());
+	log_set_level(level);
+}
+
+void log_set_level(enum log_level level)
+{
+	atomic_store(&max_level, level);
+}
+
+bool log_wants(enum log_level level)
+{
+	return (int)level <= atomic_load_explicit(&max_level, memory_order_relaxed);
+}
+
+static bool is_printable(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7f;
+}
+
+/* A quote or a backslash of a value is escaped as well, so that a value can neither end its own
+ * quotes nor look like an escape. */
+static void append_value(struct buf *out, struct slice value)
+{
+	size_t n = MIN_OF(value.n, VALUE_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		unsigned char c = (unsigned char)value.p[i];
+
+		if (is_printable(c) && c != '"' && c != '\\')
+			buf_append_char(out, (char)c);
+		else
+			buf_printf(out, "\\x%02x", c);
+	}
+	if (n < value.n)
+		buf_append_str(out, "...");
+}
+
+static bool needs_quotes(struct slice value)
+{
+	return memchr(value.p, ' ', value.n) || memchr(value.p, '=', value.n);
+}
+
+static void append_text_value(struct buf *out, struct slice value)
+{
+	const char *quote = needs_quotes(value) ? "\"" : "";
+
+	buf_append_str(out, quote);
+	append_value(out, value);
+	buf_append_str(out, quote);
+}
+
+static void append_json_value(struct buf *out, struct slice value)
+{
+	struct buf escaped = BUF_INIT(LINE_MAX_N);
+
+	append_value(&escaped, value);
+	buf_append_json(out, buf_slice(&escaped));
+	buf_deinit(&escaped);
+}
+
+/* an id as text; numbers are printed into @room */
+static struct slice id_value(const struct id_row *row, const struct log_ids *ids, char room[24])
+{
+	const void *at = (const char *)ids + row->offset;
+	int64_t number;
+
+	if (row->kind == ID_TEXT)
+		return *(const struct slice *)at;
+	number = row->kind == ID_INT64 ? *(const int64_t *)at : *(const int *)at;
+	if (number == 0)
+		return SLICE_NULL;
+	(void)snprintf(room, 24, "%" PRId64, number); /* at most 20 digits and a sign */
+	return slice_of(room);
+}
+
+static void append_message(struct buf *out, const char *message)
+{
+	for (const char *c = message; *c; c++) {
+		if (is_printable((unsigned char)*c))
+			buf_append_char(out, *c);
+		else
+			buf_printf(out, "\\x%02x", (unsigned char)*c);
+	}
+}
+
+static void append_text_ids(struct buf *out, const struct log_ids *ids)
+{
+	char room[24];
+
+	for (size_t i = 0; ids && i < ARRAY_SIZE(id_rows); i++) {
+		struct slice value = id_value(&id_rows[i], ids, room);
+
+		if (slice_is_empty(value))
+			continue;
+		buf_printf(out, " %s=", id_rows[i].key);
+		append_text_value(out, value);
+	}
+}
+
+static void append_json_ids(struct buf *out, const struct log_ids *ids)
+{
+	char room[24];
+
+	for (size_t i = 0; ids && i < ARRAY_SIZE(id_rows); i++) {
+		struct slice value = id_value(&id_rows[i], ids, room);
+
+		if (slice_is_empty(value))
+			continue;
+		buf_printf(out, ",\"%s\":", id_rows[i].key);
+		if (id_rows[i].kind == ID_TEXT)
+			append_json_value(out, value);
+		else
+			buf_append_slice(out, value);
+	}
+}
+
+static void render_json(const char *when, enum log_level level, const struct log_ids *ids,
+			const char *message, struct buf *out)
+{
+	struct buf escaped = BUF_INIT(LINE_MAX_N);
+
+	append_message(&escaped, message);
+	buf_printf(out, "{\"time\":\"%s\",\"level\":\"%s\",\"message\":", when, levels[level].json);
+	buf_append_json(out, buf_slice(&escaped));
+	append_json_ids(out, ids);
+	buf_append_char(out, '}');
+	buf_deinit(&escaped);
+}
+
+void log_render(enum log_format format, int64_t now_us, enum log_level level,
+		const struct log_ids *ids, const char *message, struct buf *out)
+{
+	char when[TIME_TEXT_SIZE];
+
+	time_format(now_us, when);
+	if (format == LOG_FORMAT_JSON) {
+		render_json(when, level, ids, message, out);
+		return;
+	}
+	buf_printf(out, "%s %s ", when, levels[level].text);
+	append_message(out, message);
+	append_text_ids(out, ids);
+}
+
+/* One write for the whole line, so that lines of several threads do not mix. Nobody can be told
+ * when it fails. */
+static void write_line(enum log_level level, const struct log_ids *ids, const char *message)
+{
+	struct buf line = BUF_INIT(LINE_MAX_N);
+	ssize_t n;
+
+	log_render((enum log_format)atomic_load(&line_format), clock_now_us(), level, ids, message,
+		   &line);
+	buf_append_char(&line, '\n');
+	do {
+		if (buf_error(&line))
+			n = write(STDERR_FILENO, "(out of memory for a log line)\n", 31);
+		else
+			n = write(STDERR_FILENO, line.p, line.n);
+	} while (n < 0 && errno == EINTR);
+	buf_deinit(&line);
+}
+
+/* The fields of one entry, one after the other in one buffer */
+struct entry {
+	struct buf bytes;
+	size_t end[ARRAY_SIZE(id_rows) + 2];
+	int n_fields;
+};
+
+static void end_field(struct entry *entry)
+{
+	entry->end[entry->n_fields++] = entry->bytes.n;
+}
+
+static void fill_entry(struct entry *entry, enum log_level level, const struct log_ids *ids,
+		       const char *message)
+{
+	char room[24];
+
+	buf_append_str(&entry->bytes, "MESSAGE=");
+	append_message(&entry->bytes, message);
+	append_text_ids(&entry->bytes, ids);
+	end_field(entry);
+	buf_printf(&entry->bytes, "PRIORITY=%d", level);
+	end_field(entry);
+	for (size_t i = 0; ids && i < ARRAY_SIZE(id_rows); i++) {
+		struct slice value = id_value(&id_rows[i], ids, room);
+
+		if (slice_is_empty(value))
+			continue;
+		buf_printf(&entry->bytes, "%s=", id_rows[i].journal_field);
+		append_value(&entry->bytes, value);
+		end_field(entry);
+	}
+}
+
+/* Return: 0, or a negative errno */
+static int send_to_journal(enum log_level level, const struct log_ids *ids, const char *message)
+{
+	struct entry entry = {.bytes = BUF_INIT(2 * LINE_MAX_N)};
+	struct iovec iov[ARRAY_SIZE(entry.end)];
+	size_t start = 0;
+	int r;
+
+	fill_entry(&entry, level, ids, message);
+	r = buf_error(&entry.bytes);
+	for (int i = 0; r == 0 && i < entry.n_fields; i++) {
+		iov[i].iov_base = entry.bytes.p + start;
+		iov[i].iov_len = entry.end[i] - start;
+		start = entry.end[i];
+	}
+	if (r == 0)
+		r = sd_journal_sendv(iov, entry.n_fields);
+	buf_deinit(&entry.bytes);
+	return r;
+}
+
+void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)
+{
+	char message[MESSAGE_MAX];
+	va_list ap;
+
+	if (!log_wants(level))
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(message, sizeof(message), fmt, ap); /* a cut message still helps */
+	va_end(ap);
+	if (atomic_load(&to_journal) && send_to_journal(level, ids, message) >= 0)
+		return;
+	write_line(level, ids, message);
+}

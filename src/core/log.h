@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Log
+ *
+ * One line per outcome, to stderr as text or as JSON lines, or to the journal with fields. Never a
+ * body, a name, a credential, a customer's id: only what `struct log_ids` holds and what the
+ * message says. Text that came from outside is escaped and cut.
+ *
+ *	log_info("listening on %s", address);
+ *	log_with(LOG_LEVEL_INFO, &(struct log_ids){.seq = 17, .event_id = id}, "stored");
+ *
+ * Threads: any, once log_init() has run.   Ownership: borrows.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/macros.h"
+#include "util/slice.h"
+
+/* the values are syslog's (RFC 5424 section 6.2.1) */
+enum log_level {
+	LOG_LEVEL_ERROR = 3,
+	LOG_LEVEL_WARNING = 4,
+	LOG_LEVEL_NOTICE = 5,
+	LOG_LEVEL_INFO = 6,
+	LOG_LEVEL_DEBUG = 7,
+};
+
+enum log_format {
+	LOG_FORMAT_JOURNAL, /* journald's native protocol when stderr is the journal, text otherwise
+			     */
+	LOG_FORMAT_TEXT,
+	LOG_FORMAT_JSON,
+};
+
+/* The ids that a line may carry; 0 and the empty slice mean "none". Journal fields RISKHOOK_SEQ,
+ * RISKHOOK_EVENT_ID, ...; JSON keys seq, event_id, ...; text "seq=17 event_id=..." */
+struct log_ids {
+	int64_t seq;
+	struct slice event_id;
+	struct slice event_type;
+	struct slice eval_id;
+	int64_t delivery;
+	struct slice handler;
+	struct slice endpoint;
+	struct slice credential; /* its name in the configuration, never the secret */
+	struct slice address;    /* the peer's */
+	int status;              /* HTTP */
+};
+
+/* What came before log_init() goes to stderr as text at level info. */
+void log_init(enum log_format format, enum log_level level);
+void log_set_level(enum log_level level);
+bool log_wants(enum log_level level);
+
+void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)
+	PRINTF_LIKE(3, 4);
+
+#define log_error(...)   log_with(LOG_LEVEL_ERROR, NULL, __VA_ARGS__)
+#define log_warning(...) log_with(LOG_LEVEL_WARNING, NULL, __VA_ARGS__)
+#define log_notice(...)  log_with(LOG_LEVEL_NOTICE, NULL, __VA_ARGS__)
+#define log_info(...)    log_with(LOG_LEVEL_INFO, NULL, __VA_ARGS__)
+#define log_debug(...)   log_with(LOG_LEVEL_DEBUG, NULL, __VA_ARGS__)
+
+/**
+ * log_render() - the line that a format would print, without the newline; for tests
+ * @now_us: wall clock
+ * @out:    appended to
+ */
+struct buf;
+void log_render(enum log_format format, int64_t now_us, enum log_level level,
+		const struct log_ids *ids, const char *message, struct buf *out);

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/options.h"
+
+#include "core/config.h"
+#include "core/option_types.h"
+
+#define AT(section, member) offsetof(struct section##_config, member)
+#define ONLY(type)          (1U << (type))
+
+#define SECOND 1000LL
+#define MINUTE (60 * SECOND)
+#define HOUR   (60 * MINUTE)
+#define DAY    (24 * HOUR)
+#define KIB    1024LL
+#define MIB    (1024 * KIB)
+#define GIB    (1024 * MIB)
+
+/* The index is the value of the enum, which for levels begins at 3. */
+static const char *const log_levels[] = {"",       "",     "",      "error", "warning",
+					 "notice", "info", "debug", NULL};
+static const char *const log_formats[] = {"journal", "text", "json", NULL};
+static const char *const dedup_modes[] = {"event", "evaluation", NULL};
+static const char *const credential_types[] = {"basic", "bearer", NULL};
+static const char *const handler_types[] = {"exec", "unix", NULL};
+static const char *const handler_orders[] = {"evaluation", "none", NULL};
+static const char *const categories[] = {"evaluation", "case",    "watchlist",
+					 "docv",       "unknown", NULL};
+
+const struct option options[] = {
+	/* [server] */
+	{"server", "listen", OPTION_ADDRESS, AT(server, listen), "0.0.0.0:8443",
+	 .help = "numeric address and port for RiskOS; port 0: the kernel chooses"},
+	{"server", "tls_certificate", OPTION_PATH, AT(server, tls_certificate), .reloadable = true,
+	 .help = "PEM file with the certificate and its chain"},
+	{"server", "tls_private_key", OPTION_PATH, AT(server, tls_private_key), .reloadable = true,
+	 .help = "PEM file with the private key"},
+	{"server", "tls_priorities", OPTION_STRING, AT(server, tls_priorities),
+	 "NORMAL:-VERS-ALL:+VERS-TLS1.3:+VERS-TLS1.2", .reloadable = true,
+	 .help = "GnuTLS priority string: protocol versions and ciphers"},
+	{"server", "insecure_http", OPTION_BOOL, AT(server, insecure_http), "no",
+	 .help = "plain HTTP; only on a loopback address, behind a proxy that does TLS"},
+	{"server", "trusted_proxies", OPTION_PREFIXES, AT(server, trusted_proxies),
+	 .reloadable = true, .help = "proxies whose X-Forwarded-For tells the sender's address"},
+	{"server", "max_body", OPTION_SIZE, AT(server, max_body), "2MiB", 1 * KIB, 64 * MIB,
+	 .reloadable = true, .help = "largest body that is accepted; above it 413"},
+	{"server", "request_timeout", OPTION_DURATION, AT(server, request_timeout_ms), "15s", 100,
+	 10 * MINUTE, .reloadable = true,
+	 .help = "time for one whole request, from its first byte to its last"},
+	{"server", "idle_timeout", OPTION_DURATION, AT(server, idle_timeout_ms), "75s", 1 * SECOND,
+	 1 * HOUR, .reloadable = true, .help = "time that a connection may be without a request"},
+	{"server", "stop_timeout", OPTION_DURATION, AT(server, stop_timeout_ms), "20s", 0,
+	 10 * MINUTE, .reloadable = true,
+	 .help = "time for handlers to finish when the daemon stops"},
+	{"server", "max_connections", OPTION_INTEGER, AT(server, max_connections), "2000", 1,
+	 100000, .reloadable = true, .help = "open connections in total"},
+	{"server", "max_connections_per_address", OPTION_INTEGER,
+	 AT(server, max_connections_per_address), "200", 1, 100000, .reloadable = true,
+	 .help = "open connections from one address"},
+	{"server", "threads", OPTION_INTEGER, AT(server, threads), "0", 0, 64,
+	 .help = "threads that serve connections; 0: one for each processor"},
+	{"server", "auth_failures_max", OPTION_INTEGER, AT(server, auth_failures_max), "20", 1,
+	 1000000, .reloadable = true,
+	 .help = "failed credentials of one address within the window before it gets 429"},
+	{"server", "auth_failures_window", OPTION_DURATION, AT(server, auth_failures_window_ms),
+	 "1m", 1 * SECOND, 1 * DAY, .reloadable = true,
+	 .help = "window in which failed credentials are counted"},
+
+	/* [store] */
+	{"store", "path", OPTION_PATH, AT(store, path), "/var/lib/riskhookd/events.db",
+	 .help = "SQLite database; its folder must be writable"},
+	{"store", "max_pending", OPTION_INTEGER, AT(store, max_pending), "10000", 1, 1000000,
+	 .help = "events waiting for a commit; above it 503"},
+	{"store", "max_pending_bytes", OPTION_SIZE, AT(store, max_pending_bytes), "64MiB", 1 * MIB,
+	 4 * GIB, .help = "bodies being received or waiting for a commit; above it 503"},
+	{"store", "quarantine_max", OPTION_INTEGER, AT(store, quarantine_max), "1000", 1, 1000000,
+	 .help = "bodies kept that are not one JSON object; the oldest go first"},
+
+	/* [admin] */
+	{"admin", "socket", OPTION_PATH, AT(admin, socket), "/run/riskhookd/admin.sock",
+	 .help = "Unix socket of riskhookctl, mode 0660"},
+	{"admin", "listen", OPTION_ADDRESS, AT(admin, listen),
+	 .help = "loopback address and port for /healthz, /readyz and /metrics"},
+
+	/* [log] */
+	{"log", "level", OPTION_ENUM, AT(log, level), "info", .words = log_levels,
+	 .reloadable = true, .help = "least important messages that are logged"},
+	{"log", "format", OPTION_ENUM, AT(log, format), "journal", .words = log_formats,
+	 .help = "journal: with fields when stderr is the journal, text otherwise"},
+
+	/* [endpoint NAME] */
+	{"endpoint", "path", OPTION_URL_PATH, AT(endpoint, path), "/webhooks/riskos",
+	 .reloadable = true, .help = "URL path that RiskOS posts to"},
+	{"endpoint", "environment", OPTION_STRING, AT(endpoint, environment), .reloadable = true,
+	 .help = "RiskOS environment; events of others are stored and flagged, not delivered"},
+	{"endpoint", "allow_from", OPTION_PREFIXES, AT(endpoint, allow_from), .reloadable = true,
+	 .help = "source addresses that may post; others get 403"},
+	{"endpoint", "dedup", OPTION_ENUM, AT(endpoint, dedup), "event", .words = dedup_modes,
+	 .reloadable = true,
+	 .help = "evaluation: one event of a type per evaluation, whatever its identity"},
+
+	/* [credential NAME] */
+	{"credential", "endpoint", OPTION_STRING, AT(credential, endpoint), .required = true,
+	 .reloadable = true, .help = "name of the endpoint that accepts it"},
+	{"credential", "type", OPTION_ENUM, AT(credential, type), .words = credential_types,
+	 .required = true, .reloadable = true, .help = "how the sender proves who it is"},
+	{"credential", "username", OPTION_STRING, AT(credential, username),
+	 .types = ONLY(CREDENTIAL_BASIC), .reloadable = true, .help = "user name, without a colon"},
+	{"credential", "password_file", OPTION_SECRET_PATH, AT(credential, password_file),
+	 .types = ONLY(CREDENTIAL_BASIC), .reloadable = true,
+	 .help = "file with the password; relative: in $CREDENTIALS_DIRECTORY, then beside the "
+		 "configuration"},
+	{"credential", "password_hash", OPTION_STRING, AT(credential, password_hash),
+	 .types = ONLY(CREDENTIAL_BASIC), .reloadable = true,
+	 .help = "scrypt hash of the password, from riskhookctl hash-secret"},
+	{"credential", "token_file", OPTION_SECRET_PATH, AT(credential, token_file),
+	 .types = ONLY(CREDENTIAL_BEARER), .reloadable = true,
+	 .help = "file with the token; relative: in $CREDENTIALS_DIRECTORY, then beside the "
+		 "configuration"},
+	{"credential", "token_hash", OPTION_STRING, AT(credential, token_hash),
+	 .types = ONLY(CREDENTIAL_BEARER), .reloadable = true,
+	 .help = "sha256: and the hex digest of the token"},
+	{"credential", "not_before", OPTION_TIME, AT(credential, not_before_us), .reloadable = true,
+	 .help = "accepted from this time on"},
+	{"credential", "not_after", OPTION_TIME, AT(credential, not_after_us), .reloadable = true,
+	 .help = "accepted until this time"},
+	{"credential", "lenient", OPTION_BOOL, AT(credential, lenient), "no",
+	 .types = ONLY(CREDENTIAL_BEARER), .reloadable = true,
+	 .help = "accept the bare token, without 'Bearer', too"},
+
+	/* [handler NAME] */
+	{"handler", "type", OPTION_ENUM, AT(handler, type), .words = handler_types,
+	 .required = true, .reloadable = true,
+	 .help = "exec: a program for each event; unix: a connection to a socket"},
+	{"handler", "command", OPTION_COMMAND, AT(handler, command), .types = ONLY(HANDLER_EXEC),
+	 .reloadable = true, .help = "program and arguments, split without a shell"},
+	{"handler", "socket", OPTION_PATH, AT(handler, socket), .types = ONLY(HANDLER_UNIX),
+	 .reloadable = true, .help = "Unix socket that the consumer listens on"},
+	{"handler", "env", OPTION_LINES, AT(handler, env), .types = ONLY(HANDLER_EXEC),
+	 .reloadable = true, .help = "NAME=value for the program's environment; once for each"},
+	{"handler", "events", OPTION_WORDS, AT(handler, events), .reloadable = true,
+	 .help = "canonical event types that it gets; none: all"},
+	{"handler", "category", OPTION_WORDS, AT(handler, category), .words = categories,
+	 .reloadable = true, .help = "categories that it gets; none: all"},
+	{"handler", "decision", OPTION_WORDS, AT(handler, decision), .reloadable = true,
+	 .help = "decisions that it gets; none: all"},
+	{"handler", "workflow", OPTION_WORDS, AT(handler, workflow), .reloadable = true,
+	 .help = "workflows that it gets; none: all"},
+	{"handler", "environment", OPTION_WORDS, AT(handler, environment), .reloadable = true,
+	 .help = "environments that it gets; none: all"},
+	{"handler", "endpoint", OPTION_WORDS, AT(handler, endpoint), .reloadable = true,
+	 .help = "endpoints whose events it gets; none: all"},
+	{"handler", "test_events", OPTION_BOOL, AT(handler, test_events), "no", .reloadable = true,
+	 .help = "deliver the Dashboard's test events, too"},
+	{"handler", "timeout", OPTION_DURATION, AT(handler, timeout_ms), "30s", 100, 24 * HOUR,
+	 .reloadable = true, .help = "time for one attempt"},
+	{"handler", "concurrency", OPTION_INTEGER, AT(handler, concurrency), NULL, 1, 256,
+	 .reloadable = true,
+	 .help = "programs at once (4 when not given) or connections (1 when not given)"},
+	{"handler", "window", OPTION_INTEGER, AT(handler, window), "64", 1, 4096,
+	 .types = ONLY(HANDLER_UNIX), .reloadable = true,
+	 .help = "unanswered deliveries on one connection"},
+	{"handler", "order", OPTION_ENUM, AT(handler, order), "evaluation", .words = handler_orders,
+	 .reloadable = true,
+	 .help = "evaluation: the events of one evaluation one after the other"},
+	{"handler", "retry_initial", OPTION_DURATION, AT(handler, retry_initial_ms), "1s", 10,
+	 1 * DAY, .reloadable = true, .help = "longest delay before the first retry; it doubles"},
+	{"handler", "retry_max", OPTION_DURATION, AT(handler, retry_max_ms), "10m", 10, 30 * DAY,
+	 .reloadable = true, .help = "longest delay before any retry"},
+	{"handler", "retry_for", OPTION_DURATION, AT(handler, retry_for_ms), "24h", 0, 365 * DAY,
+	 .reloadable = true, .help = "age at which a delivery that keeps failing becomes dead"},
+};
+
+const size_t n_options = ARRAY_SIZE(options);
+
+const struct option *option_find(const char *section, const char *name)
+{
+	for (size_t i = 0; i < n_options; i++)
+		if (strcmp(options[i].section, section) == 0 && strcmp(options[i].name, name) == 0)
+			return &options[i];
+	return NULL;
+}
+
+bool option_is_unsupported(const char *section, const char *name, const char *value)
+{
+	static const struct {
+		const char *section, *name, *value;
+	} rows[] = {
+		{"credential", "type", "oauth_client"},
+		{"credential", "type", "jwt"},
+		{"credential", "type", "introspection"},
+		{"credential", "client_id", NULL},
+		{"credential", "client_secret_file", NULL},
+		{"credential", "token_ttl", NULL},
+		{"credential", "issuer", NULL},
+		{"credential", "audience", NULL},
+		{"credential", "jwks_uri", NULL},
+		{"credential", "jwks_file", NULL},
+		{"credential", "algorithms", NULL},
+		{"credential", "required_scope", NULL},
+		{"credential", "introspection_uri", NULL},
+		{"handler", "filter", NULL},
+		{"handler", "transform", NULL},
+		{"handler", "mode", NULL},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].section, section) != 0 || strcmp(rows[i].name, name) != 0)
+			continue;
+		if (!rows[i].value || (value && strcmp(rows[i].value, value) == 0))
+			return true;
+	}
+	return false;
+}
+
+void options_dump(FILE *out)
+{
+	for (size_t i = 0; i < n_options; i++) {
+		const struct option *o = &options[i];
+		struct buf bounds = BUF_INIT(256);
+
+		option_append_bounds(o, &bounds);
+		(void)fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\t%s\n", o->section, o->name,
+			      option_type_name(o), o->fallback ? o->fallback : "-",
+			      bounds.n ? bounds.p : "-", o->reloadable ? "yes" : "no",
+			      o->help); /* the caller looks at ferror() */
+		buf_deinit(&bounds);
+	}
+}
