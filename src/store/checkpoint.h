@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Checkpoints: moving the WAL's pages into the database, off the commit path
+ *
+ * The bulk is copied by a thread of its own on a connection of its own while commits go on. A
+ * passive checkpoint never reaches the end of a WAL that keeps growing, so the store thread copies
+ * the short rest itself, between two commits; after that the next commit starts the WAL anew.
+ *
+ * Private to store/.   Threads: checkpointer_after_commit() from the store thread, the rest from
+ * its maker.
+ */
+#pragma once
+
+#include "store/db.h"
+
+struct checkpointer;
+
+/* @db is the store thread's connection, borrowed until checkpointer_free() */
+int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_checkpointer,
+		     struct error *e) MUST_USE;
+
+/* after a commit, outside a transaction: do what is due. Never fails: a full disk is met again by
+ * the next commit. */
+void checkpointer_after_commit(struct checkpointer *c);
+
+void checkpointer_free(struct checkpointer *c);
+DEFINE_CLEANUP(struct checkpointer *, checkpointer_free)

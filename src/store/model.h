@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The words of the store: states and outcomes, with the names that SQL, CLI and metrics use
+ *
+ * Threads: constant data.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "util/slice.h"
+
+/*
+ *	pending --begin--> running --finish--> done
+ *	   ^                  |------------->  dead
+ *	   |<-----retry-------|          (or held by an operator)
+ *
+ * At start, and only then, running becomes pending.
+ */
+enum delivery_state {
+	DELIVERY_PENDING, /* waits for its due time and a free worker */
+	DELIVERY_RUNNING, /* an attempt is written and may be under way */
+	DELIVERY_DONE,    /* the handler has taken it */
+	DELIVERY_DEAD,    /* given up; the reason is in `reason` */
+	DELIVERY_HELD,    /* held by an operator */
+};
+
+enum attempt_outcome {
+	ATTEMPT_OK,          /* the handler has taken it */
+	ATTEMPT_RETRY,       /* the handler asks to come again (exit code, status "retry") */
+	ATTEMPT_DEAD,        /* the handler says never again */
+	ATTEMPT_TIMEOUT,     /* no result within `timeout` */
+	ATTEMPT_LOST,        /* connection lost before the answer */
+	ATTEMPT_FAILED,      /* could not be started (no such program, no memory, ...) */
+	ATTEMPT_INTERRUPTED, /* the daemon stopped or died while it ran */
+};
+
+const char *delivery_state_name(enum delivery_state state);
+const char *attempt_outcome_name(enum attempt_outcome outcome);
+
+#define ATTEMPT_OUTPUT_MAX (16 * 1024) /* bytes of a handler's output that are kept */
+
+/* What the router needs to know of an event. */
+struct routable {
+	int64_t seq;
+	struct slice event_type, category, eval_id, decision, workflow, environment, endpoint;
+	bool test;
+	bool wrong_environment; /* differs from the endpoint's `environment`: goes to nobody */
+};
+
+/* One delivery with all that an attempt needs. Text is NUL-terminated, "" when not given. */
+struct job {
+	int64_t delivery;
+	int64_t seq;
+	int attempt;         /* number of the attempt that comes next or is under way, from 1 */
+	int64_t received_at; /* us */
+	int64_t created_at;  /* us; when the delivery was made: retry_for counts from here */
+	bool test;
+	char *handler;
+	char *event_id, *event_type, *category, *eval_id, *customer_id, *decision, *workflow,
+		*environment, *endpoint;
+	char *payload; /* raw body */
+	size_t payload_n;
+};
+
+void job_free(struct job *job);

@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The text of every question is here, once: a head, clauses for the filters that are given, a tail.
+ * Values are bound, never pasted. The filters and the order are those of the base tables, so that
+ * their indexes serve; the columns are those of the views.
+ */
+#include "store/query.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "store/reader_private.h"
+#include "util/buf.h"
+
+#define SQL_MAX     4096
+#define COLUMNS_MAX 32
+
+#define ISO(column) "strftime('%Y-%m-%dT%H:%M:%fZ', " column " / 1e6, 'unixepoch')"
+
+enum clause_kind {
+	CLAUSE_TEXT,   /* const char *; NULL: left out */
+	CLAUSE_NUMBER, /* int64_t; 0: left out */
+	CLAUSE_TEST,   /* int, as event_filter.test */
+};
+
+struct clause {
+	enum clause_kind kind;
+	size_t offset;   /* in the filter */
+	const char *sql; /* with one parameter */
+};
+
+static const struct clause event_clauses[] = {
+	{CLAUSE_TEXT, offsetof(struct event_filter, event_type),
+	 " AND lower(?) IN (e.event_type, lower(e.original_type))"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, category), " AND e.category = lower(?)"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, eval_id), " AND e.eval_id = ?"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, customer_id), " AND e.customer_id = ?"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, decision),
+	 " AND e.decision = ? COLLATE NOCASE"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, status), " AND e.status = ? COLLATE NOCASE"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, workflow),
+	 " AND e.workflow = ? COLLATE NOCASE"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, environment),
+	 " AND e.environment = ? COLLATE NOCASE"},
+	{CLAUSE_NUMBER, offsetof(struct event_filter, since), " AND e.received_at >= ?"},
+	{CLAUSE_NUMBER, offsetof(struct event_filter, until), " AND e.received_at < ?"},
+	{CLAUSE_TEST, offsetof(struct event_filter, test), " AND e.test = ?"},
+	{CLAUSE_NUMBER, offsetof(struct event_filter, after_seq), " AND e.seq > ?"},
+};
+
+static const struct clause delivery_clauses[] = {
+	{CLAUSE_TEXT, offsetof(struct delivery_filter, state), " AND d.state = lower(?)"},
+	{CLAUSE_TEXT, offsetof(struct delivery_filter, handler), " AND d.handler = ?"},
+	{CLAUSE_NUMBER, offsetof(struct delivery_filter, seq), " AND d.seq = ?"},
+	{CLAUSE_NUMBER, offsetof(struct delivery_filter, since), " AND d.created_at >= ?"},
+};
+
+/* `SELECT * FROM (newest first, limited) ORDER BY` the same key ascending */
+struct question {
+	const char *head;  /* ends in WHERE ... */
+	const char *order; /* " ORDER BY ... DESC" or without */
+	const char *tail;  /* turns the order round */
+	const struct clause *clauses;
+	size_t n_clauses;
+};
+
+static const struct question events_newest = {
+	"SELECT * FROM (SELECT v.* FROM event_log AS v JOIN events AS e USING (seq) WHERE 1",
+	" ORDER BY e.seq DESC LIMIT ?", ") ORDER BY seq", event_clauses, ARRAY_SIZE(event_clauses)};
+
+static const struct question events_oldest = {
+	"SELECT v.* FROM event_log AS v JOIN events AS e USING (seq) WHERE 1",
+	" ORDER BY e.seq LIMIT ?", "", event_clauses, ARRAY_SIZE(event_clauses)};
+
+static const struct question deliveries_newest = {
+	"SELECT * FROM (SELECT v.* FROM delivery_log AS v JOIN deliveries AS d USING (delivery)"
+	" WHERE 1",
+	" ORDER BY d.delivery DESC LIMIT ?", ") ORDER BY delivery", delivery_clauses,
+	ARRAY_SIZE(delivery_clauses)};
+
+static const char sql_event_by_seq[] = "SELECT * FROM event_log WHERE seq = ?";
+static const char sql_event_by_id[] = "SELECT * FROM event_log WHERE event_id = ? ORDER BY seq";
+static const char sql_payload[] = "SELECT body FROM payloads WHERE seq = ?";
+static const char sql_evaluation[] = "SELECT * FROM evaluation_log WHERE eval_id = ?";
+static const char sql_last_seq[] = "SELECT coalesce(max(seq), 0) FROM events";
+
+static const char sql_attempts[] =
+	"SELECT attempt, delivery, " ISO("started_at") " AS started_at, " ISO(
+		"ended_at") " AS ended_at, outcome, code, signal, nullif(reason, '') AS reason,"
+			    "       output, output_cut"
+			    "  FROM attempts WHERE delivery = ? ORDER BY attempt";
+
+static const char sql_conflicts[] =
+	"SELECT * FROM (SELECT c.conflict, c.seq, e.event_id, e.event_type,"
+	"       nullif(e.eval_id, '') AS eval_id, c.endpoint, c.credential, c.address, " ISO(
+		"c.received_at") " AS received_at, c.posts, length(c.body) AS bytes,"
+				 "       lower(hex(c.body_sha256)) AS body_sha256"
+				 "  FROM conflicts AS c JOIN events AS e USING (seq)"
+				 " WHERE ?1 = 0 OR c.conflict = ?1 ORDER BY c.conflict DESC LIMIT "
+				 "?2) ORDER BY conflict";
+
+static const char sql_quarantine[] =
+	"SELECT * FROM (SELECT quarantine, endpoint, credential, address, " ISO(
+		"received_at") " AS received_at, posts, reason, length(body) AS bytes,"
+			       "       lower(hex(body_sha256)) AS body_sha256"
+			       "  FROM quarantine WHERE ?1 = 0 OR quarantine = ?1"
+			       " ORDER BY quarantine DESC LIMIT ?2) ORDER BY quarantine";
+
+static const char sql_conflict_body[] = "SELECT body FROM conflicts WHERE conflict = ?";
+static const char sql_quarantine_body[] = "SELECT body FROM quarantine WHERE quarantine = ?";
+
+/* SQLite has no booleans: these columns are */
+static bool is_bool_column(const char *name)
+{
+	return strcmp(name, "test") == 0 || strcmp(name, "output_cut") == 0;
+}
+
+static struct value value_of(sqlite3_stmt *stmt, int column)
+{
+	struct value value = {.name = sqlite3_column_name(stmt, column), .type = VALUE_NULL};
+
+	switch (sqlite3_column_type(stmt, column)) {
+	case SQLITE_INTEGER:
+		value.type = is_bool_column(value.name) ? VALUE_BOOL : VALUE_INTEGER;
+		value.integer = sqlite3_column_int64(stmt, column);
+		break;
+	case SQLITE_TEXT:
+		value.type = VALUE_TEXT;
+		value.text = db_column(stmt, column);
+		break;
+	case SQLITE_BLOB:
+		value.type = VALUE_BYTES;
+		value.text = db_column(stmt, column);
+		break;
+	default: /* NULL; a query here has no floating point */
+		break;
+	}
+	return value;
+}
+
+static int visit_rows(sqlite3_stmt *stmt, query_visit visit, void *arg)
+{
+	struct value values[COLUMNS_MAX];
+	int n = sqlite3_column_count(stmt);
+	int rc;
+
+	if (n > COLUMNS_MAX)
+		return -E2BIG;
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		int r;
+
+		for (int i = 0; i < n; i++)
+			values[i] = value_of(stmt, i);
+		r = visit(values, n, arg);
+		if (r != 0)
+			return r;
+	}
+	return db_errno(rc);
+}
+
+/* a question with one number for each '?' */
+static int ask_numbers(struct reader *reader, const char *sql, const int64_t *numbers,
+		       query_visit visit, void *arg)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = reader_prepare(reader, sql, &stmt);
+	for (int i = 1; r == 0 && i <= sqlite3_bind_parameter_count(stmt); i++)
+		r = db_errno(sqlite3_bind_int64(stmt, i, numbers[i - 1]));
+	return r < 0 ? r : visit_rows(stmt, visit, arg);
+}
+
+static int ask_text(struct reader *reader, const char *sql, const char *text, query_visit visit,
+		    void *arg)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = reader_prepare(reader, sql, &stmt);
+	if (r == 0)
+		r = db_bind(stmt, "s", text);
+	return r < 0 ? r : visit_rows(stmt, visit, arg);
+}
+
+/* is the filter that this clause is for given? */
+static bool is_given(const struct clause *clause, const void *filter)
+{
+	const void *at = (const char *)filter + clause->offset;
+
+	switch (clause->kind) {
+	case CLAUSE_TEXT:
+		return *(const char *const *)at != NULL;
+	case CLAUSE_NUMBER:
+		return *(const int64_t *)at != 0;
+	case CLAUSE_TEST:
+		return *(const int *)at != 0;
+	}
+	return false;
+}
+
+static int bind_clause(sqlite3_stmt *stmt, int parameter, const struct clause *clause,
+		       const void *filter)
+{
+	const void *at = (const char *)filter + clause->offset;
+
+	switch (clause->kind) {
+	case CLAUSE_TEXT:
+		return db_errno(sqlite3_bind_text(stmt, parameter, *(const char *const *)at, -1,
+						  SQLITE_STATIC));
+	case CLAUSE_NUMBER:
+		return db_errno(sqlite3_bind_int64(stmt, parameter, *(const int64_t *)at));
+	case CLAUSE_TEST:
+		return db_errno(sqlite3_bind_int(stmt, parameter, *(const int *)at > 0));
+	}
+	return -EINVAL;
+}
+
+static int prepare_question(struct reader *reader, const struct question *q, const void *filter,
+			    sqlite3_stmt **ret_stmt)
+{
+	struct buf sql = BUF_INIT(SQL_MAX);
+	int r;
+
+	buf_append_str(&sql, q->head);
+	for (size_t i = 0; i < q->n_clauses; i++) {
+		if (is_given(&q->clauses[i], filter))
+			buf_append_str(&sql, q->clauses[i].sql);
+	}
+	buf_append_str(&sql, q->order);
+	buf_append_str(&sql, q->tail);
+	r = buf_error(&sql);
+	if (r == 0)
+		r = reader_prepare(reader, sql.p, ret_stmt);
+	buf_deinit(&sql);
+	return r;
+}
+
+static int ask(struct reader *reader, const struct question *q, const void *filter, int64_t limit,
+	       sqlite3_stmt **ret_stmt)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int parameter = 1, r;
+
+	r = prepare_question(reader, q, filter, &stmt);
+	for (size_t i = 0; r == 0 && i < q->n_clauses; i++) {
+		if (is_given(&q->clauses[i], filter))
+			r = bind_clause(stmt, parameter++, &q->clauses[i], filter);
+	}
+	if (r == 0)
+		r = db_errno(sqlite3_bind_int64(stmt, parameter, limit ? limit : -1));
+	if (r == 0)
+		*ret_stmt = steal_ptr(&stmt);
+	return r;
+}
+
+int query_events(struct reader *reader, const struct event_filter *filter, query_visit visit,
+		 void *arg)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	bool forward = filter->oldest_first || !filter->limit;
+	int r;
+
+	r = ask(reader, forward ? &events_oldest : &events_newest, filter, filter->limit, &stmt);
+	return r < 0 ? r : visit_rows(stmt, visit, arg);
+}
+
+int query_deliveries(struct reader *reader, const struct delivery_filter *filter, query_visit visit,
+		     void *arg)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = ask(reader, &deliveries_newest, filter, filter->limit, &stmt);
+	return r < 0 ? r : visit_rows(stmt, visit, arg);
+}
+
+/* counts the rows on their way to the caller's visitor */
+struct counted {
+	query_visit visit;
+	void *arg;
+	int n;
+};
+
+static int visit_counted(const struct value *values, int n_values, void *arg)
+{
+	struct counted *counted = arg;
+
+	counted->n++;
+	return counted->visit(values, n_values, counted->arg);
+}
+
+int query_event(struct reader *reader, const char *key, query_visit visit, void *arg)
+{
+	struct counted counted = {visit, arg, 0};
+	char *end;
+	int64_t seq;
+	int r;
+
+	errno = 0;
+	seq = strtoll(key, &end, 10);
+	if (key[0] >= '0' && key[0] <= '9' && !*end && !errno) {
+		r = ask_numbers(reader, sql_event_by_seq, &seq, visit_counted, &counted);
+		if (r != 0 || counted.n > 0)
+			return r;
+	}
+	return ask_text(reader, sql_event_by_id, key, visit, arg);
+}
+
+int query_payload(struct reader *reader, int64_t seq, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_payload, &seq, visit, arg);
+}
+
+int query_evaluation(struct reader *reader, const char *eval_id, query_visit visit, void *arg)
+{
+	return ask_text(reader, sql_evaluation, eval_id, visit, arg);
+}
+
+int query_attempts(struct reader *reader, int64_t delivery, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_attempts, &delivery, visit, arg);
+}
+
+int query_conflicts(struct reader *reader, int64_t id, int64_t limit, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_conflicts, (int64_t[]){id, limit ? limit : -1}, visit, arg);
+}
+
+int query_quarantine(struct reader *reader, int64_t id, int64_t limit, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_quarantine, (int64_t[]){id, limit ? limit : -1}, visit, arg);
+}
+
+int query_conflict_body(struct reader *reader, int64_t conflict, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_conflict_body, &conflict, visit, arg);
+}
+
+int query_quarantine_body(struct reader *reader, int64_t quarantine, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_quarantine_body, &quarantine, visit, arg);
+}
+
+int query_last_seq(struct reader *reader, int64_t *ret_seq)
+{
+	return db_integer(reader->db, sql_last_seq, ret_seq);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The delivery queue, as dispatch/ sees it
+ *
+ * Reading goes through a `struct reader` (store/reader.h), writing through store ops.
+ *
+ * Events are routed in order of seq; `routed_seq` in the store says how far the router has come, so
+ * that crash recovery is the ordinary query. Every delivery of an event is written in the same
+ * transaction that moves `routed_seq` past it.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "store/model.h"
+#include "store/store.h"
+
+struct reader;
+
+/* one delivery to make */
+struct route {
+	int64_t seq;
+	const char *handler; /* name; borrowed */
+};
+
+/* write deliveries (state pending, due at once) and move routed_seq */
+struct route_op {
+	struct store_op op;
+	const struct route *routes;
+	size_t n_routes;
+	int64_t routed_seq; /* every event up to this one is routed now */
+	int64_t now;        /* us */
+};
+
+/* pending -> running, and one attempt row each; written before the handler sees anything. A
+ * delivery that is not pending any more gets began == false and no attempt. */
+struct begin_op {
+	struct store_op op;
+	struct {
+		int64_t delivery;
+		int attempt;
+		bool began;
+	} * items;
+	size_t n_items;
+	int64_t now; /* us */
+};
+
+/* the attempt's end, and the delivery's next state */
+struct finish_op {
+	struct store_op op;
+	int64_t delivery;
+	int attempt;
+	enum attempt_outcome outcome;
+	enum delivery_state state; /* done, pending or dead */
+	int64_t now;               /* us */
+	int64_t due_at;            /* us; for pending */
+	int code;                  /* exit code; -1: none */
+	int signal;                /* 0: none */
+	struct slice reason;       /* one line for people, or empty */
+	struct slice output;       /* at most ATTEMPT_OUTPUT_MAX bytes are kept */
+	bool output_cut;           /* there was more */
+};
+
+/**
+ * queue_unrouted() - events behind routed_seq, in order
+ * @max:      most rows
+ * @visit:    called for each; the slices die with the call; non-zero stops and is returned
+ *
+ * Return: 0, what @visit returned, or a negative errno.
+ */
+int queue_unrouted(struct reader *reader, size_t max,
+		   int (*visit)(const struct routable *event, void *arg), void *arg) MUST_USE;
+
+/**
+ * queue_due() - deliveries of one handler that may start now
+ * @order: ORDER_EVALUATION leaves out a delivery while an earlier one of the same evaluation and
+ *         handler is pending, running or held
+ * @max:   most jobs
+ * @ret_jobs: array of at least @max pointers; the caller frees each with job_free()
+ *
+ * In order of due time, then seq. The payload is read too.
+ *
+ * Return: number of jobs, or a negative errno.
+ */
+int queue_due(struct reader *reader, const char *handler, enum handler_order order, int64_t now,
+	      size_t max, struct job **ret_jobs) MUST_USE;
+
+/**
+ * queue_next_due() - when does a delivery of this handler become due?
+ *
+ * @ret_due_at: us; the earliest due time after @now, or INT64_MAX when there is none
+ *
+ * Return: 0, or a negative errno.
+ */
+int queue_next_due(struct reader *reader, const char *handler, int64_t now,
+		   int64_t *ret_due_at) MUST_USE;

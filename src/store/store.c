@@ -1,0 +1,380 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The inbox and the group commit
+ *
+ * store_submit() appends under the lock; the store thread swaps the whole inbox out and writes it
+ * as one transaction. While it waits for the disk the next batch gathers, so batches grow with the
+ * load and a lone request waits for nobody.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/file.h>
+
+#include "core/clock.h"
+#include "core/config.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "store/checkpoint.h"
+#include "store/db.h"
+#include "store/schema.h"
+#include "store/store_ops.h"
+#include "util/thread.h"
+
+#define STORE_MODE    0640 /* personal data: never for others */
+#define STORE_BUSY_MS 2000 /* somebody writes by hand with sqlite3 */
+
+struct store {
+	/* constant after new */
+	store_on_events on_events;
+	void *on_events_arg;
+	int lock_fd; /* held as long as the store is open: one daemon for one store */
+	pthread_t thread;
+	bool started;
+
+	/* owned by the store thread once it runs */
+	sqlite3 *db;
+	struct writer *writer;
+	struct checkpointer *checkpointer;
+	char failure[128]; /* what SQLite said of the last transaction that failed */
+
+	atomic_bool healthy;
+
+	/* shared, under mx */
+	pthread_mutex_t mx;
+	pthread_cond_t wanted;
+	struct list inbox;
+	bool stopping;
+};
+
+/* in one transaction: all or nothing */
+static int write_batch(struct store *s, struct list *batch)
+{
+	int r;
+
+	r = writer_begin(s->writer);
+	if (r < 0)
+		return r;
+	list_for_each (link, batch) {
+		r = writer_run(s->writer, list_entry(link, struct store_op, link));
+		if (r < 0)
+			break;
+	}
+	if (r == 0)
+		r = writer_commit(s->writer);
+	if (r < 0) {
+		(void)snprintf(s->failure, sizeof(s->failure), "%s", db_message(s->db));
+		writer_rollback(s->writer);
+	}
+	return r;
+}
+
+/* tell the operator once when the disk goes away and once when it is back */
+static void note_health(struct store *s, int r)
+{
+	bool healthy = r == 0 || !db_is_outage(r);
+
+	metric_inc(r == 0 ? METRIC_COMMITS : METRIC_COMMIT_FAILURES);
+	if (atomic_exchange(&s->healthy, healthy) == healthy)
+		return;
+	if (healthy)
+		log_notice("the store commits again");
+	else
+		log_error("the store cannot commit: %s (%s); events are answered 503 until it can",
+			  error_name(r), s->failure);
+}
+
+static bool is_new_event(struct store_op *op)
+{
+	return op->kind == STORE_OP_EVENT && op->result == 0 &&
+	       container_of(op, struct event_op, op)->stored == EVENT_STORED;
+}
+
+/* hand every op back. Return: were there new events? */
+static bool complete_batch(struct list *batch, int result)
+{
+	bool any_event = false;
+	struct list *link;
+
+	while ((link = list_pop(batch))) {
+		struct store_op *op = list_entry(link, struct store_op, link);
+
+		op->result = result;
+		any_event |= is_new_event(op);
+		op->done(op); /* gives the op away */
+	}
+	return any_event;
+}
+
+/* the batch failed, and not for the disk: find the op that is at fault by writing each alone */
+static bool commit_one_by_one(struct store *s, struct list *batch)
+{
+	bool any_event = false;
+	struct list *link;
+
+	while ((link = list_pop(batch))) {
+		struct list one;
+		int r;
+
+		list_init(&one);
+		list_append(&one, link);
+		r = write_batch(s, &one);
+		if (r < 0)
+			log_error("an op of kind %d cannot be written: %s (%s)",
+				  (int)list_entry(link, struct store_op, link)->kind, error_name(r),
+				  s->failure);
+		note_health(s, r);
+		any_event |= complete_batch(&one, r);
+	}
+	return any_event;
+}
+
+static void commit_batch(struct store *s, struct list *batch)
+{
+	bool any_event;
+	int r;
+
+	r = write_batch(s, batch);
+	if (r < 0 && !db_is_outage(r)) {
+		any_event = commit_one_by_one(s, batch);
+	} else {
+		note_health(s, r);
+		any_event = complete_batch(batch, r);
+	}
+	if (any_event && s->on_events)
+		s->on_events(s->on_events_arg);
+	checkpointer_after_commit(s->checkpointer);
+}
+
+/* Return: false when the store stops and nothing is left */
+static bool take_inbox(struct store *s, struct list *batch)
+{
+	bool any;
+
+	mutex_lock(&s->mx);
+	while (list_is_empty(&s->inbox) && !s->stopping)
+		cond_wait(&s->wanted, &s->mx);
+	any = !list_is_empty(&s->inbox);
+	list_splice(batch, &s->inbox);
+	mutex_unlock(&s->mx);
+	return any;
+}
+
+static void *store_run(void *arg)
+{
+	struct store *s = arg;
+	struct list batch;
+
+	list_init(&batch);
+	while (take_inbox(s, &batch))
+		commit_batch(s, &batch);
+	return NULL;
+}
+
+int store_submit(struct store *s, struct store_op *op)
+{
+	int r = 0;
+
+	mutex_lock(&s->mx);
+	if (s->stopping) {
+		r = -ESHUTDOWN;
+	} else {
+		list_append(&s->inbox, &op->link);
+		pthread_cond_signal(&s->wanted);
+	}
+	mutex_unlock(&s->mx);
+	return r;
+}
+
+struct waiter {
+	pthread_mutex_t mx;
+	pthread_cond_t done;
+	bool is_done;
+};
+
+static void wake_waiter(struct store_op *op)
+{
+	struct waiter *w = op->arg;
+
+	mutex_lock(&w->mx);
+	w->is_done = true;
+	pthread_cond_signal(&w->done);
+	mutex_unlock(&w->mx);
+}
+
+int store_submit_wait(struct store *s, struct store_op *op)
+{
+	struct waiter w = {.mx = PTHREAD_MUTEX_INITIALIZER};
+	int r;
+
+	cond_init(&w.done);
+	op->done = wake_waiter;
+	op->arg = &w;
+	r = store_submit(s, op);
+	if (r == 0) {
+		mutex_lock(&w.mx);
+		while (!w.is_done)
+			cond_wait(&w.done, &w.mx);
+		mutex_unlock(&w.mx);
+		r = op->result;
+	}
+	pthread_cond_destroy(&w.done);
+	return r;
+}
+
+bool store_is_healthy(struct store *s)
+{
+	return atomic_load(&s->healthy);
+}
+
+/* a second daemon on the same store would deliver everything twice */
+static int take_lock(struct store *s, const char *path, struct error *e)
+{
+	char lock_path[4096];
+	int n;
+
+	n = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
+	if (n < 0 || (size_t)n >= sizeof(lock_path))
+		return error_set(e, -ENAMETOOLONG, "[store] path is too long");
+	s->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
+	if (s->lock_fd < 0)
+		return error_set(e, -errno,
+				 "cannot create '%s': %s; its folder must exist and be writable",
+				 lock_path, error_name(errno));
+	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
+		return error_set(e, -errno, "another riskhookd is using '%s'; stop it first", path);
+	return 0;
+}
+
+/* SQLite would create it readable by everybody */
+static int create_private(const char *path, struct error *e)
+{
+	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
+
+	if (fd < 0)
+		return error_set(e, -errno, "cannot open '%s': %s", path, error_name(errno));
+	fd_close(fd);
+	return 0;
+}
+
+static int open_database(struct store *s, const char *path, struct error *e)
+{
+	int keep_wal = 1;
+	int rc, r;
+
+	rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK)
+		return error_set(e, db_errno(rc), "cannot open '%s': %s", path,
+				 s->db ? db_message(s->db) : sqlite3_errstr(rc));
+	(void)sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+	/* readers without write permission need the WAL's files to be there */
+	(void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal);
+	r = schema_migrate(s->db, path, e);
+	if (r < 0)
+		return r;
+	/* references are by construction; checking each would cost an index look-up a row */
+	r = db_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+			   "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;"
+			   "PRAGMA foreign_keys=OFF;"
+			   "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY");
+	if (r < 0)
+		return error_set(e, r, "cannot set up '%s': %s", path, db_message(s->db));
+	return 0;
+}
+
+static int check_modes(struct store *s, const char *path, struct error *e)
+{
+	int64_t synchronous = 0, is_wal = 0;
+	int r;
+
+	r = db_integer(s->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &is_wal);
+	if (r < 0 || !is_wal) /* a file system without shared memory */
+		return error_set(
+			e, r < 0 ? r : -ENOTSUP,
+			"'%s' cannot be written in WAL mode; put it on a local file system", path);
+	r = db_integer(s->db, "PRAGMA synchronous", &synchronous);
+	if (r < 0 || synchronous < 2) /* FULL */
+		return error_set(e, r < 0 ? r : -ENOTSUP,
+				 "'%s' cannot be written with synchronous=FULL", path);
+	return 0;
+}
+
+static int open_store(struct store *s, const struct config *config, struct error *e)
+{
+	const char *path = config->store.path;
+	int r;
+
+	r = take_lock(s, path, e);
+	if (r == 0)
+		r = create_private(path, e);
+	if (r == 0)
+		r = open_database(s, path, e);
+	if (r == 0)
+		r = check_modes(s, path, e);
+	if (r == 0)
+		r = writer_new(s->db, config->store.quarantine_max, &s->writer, e);
+	if (r < 0)
+		return r;
+	r = writer_recover(s->writer, clock_now_us());
+	if (r < 0)
+		return error_set(e, r, "cannot recover '%s': %s", path, error_name(r));
+	return checkpointer_new(path, s->db, &s->checkpointer, e);
+}
+
+int store_new(const struct config *config, store_on_events on_events, void *arg,
+	      struct store **ret_store, struct error *e)
+{
+	_cleanup_(store_freep)
+	struct store *s = calloc(1, sizeof(*s));
+	int r;
+
+	if (!s)
+		return error_set(e, -ENOMEM, "out of memory");
+	s->on_events = on_events;
+	s->on_events_arg = arg;
+	s->lock_fd = -1;
+	atomic_init(&s->healthy, true);
+	(void)pthread_mutex_init(&s->mx, NULL); /* cannot fail with default attributes on Linux */
+	cond_init(&s->wanted);
+	list_init(&s->inbox);
+	r = open_store(s, config, e);
+	if (r < 0)
+		return r;
+	r = thread_start(&s->thread, "store", store_run, s);
+	if (r < 0)
+		return error_set(e, r, "cannot start the store thread: %s", error_name(r));
+	s->started = true;
+	*ret_store = steal_ptr(&s);
+	return 0;
+}
+
+void store_stop(struct store *s)
+{
+	if (!s->started)
+		return;
+	mutex_lock(&s->mx);
+	s->stopping = true;
+	pthread_cond_signal(&s->wanted);
+	mutex_unlock(&s->mx);
+	thread_join(s->thread);
+	s->started = false;
+}
+
+void store_free(struct store *s)
+{
+	if (!s)
+		return;
+	store_stop(s);
+	checkpointer_free(s->checkpointer);
+	writer_free(s->writer);
+	sqlite3_close_v2(s->db);
+	fd_close(s->lock_fd);
+	pthread_cond_destroy(&s->wanted);
+	pthread_mutex_destroy(&s->mx);
+	free(s);
+}

@@ -1,0 +1,420 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * All SQL that writes is in the table below; each op is a short function over its rows.
+ */
+#include "store/store_ops.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/config.h"
+#include "core/event_types.h"
+#include "intake/event.h"
+#include "store/model.h"
+#include "store/queue.h"
+
+enum statement {
+	BEGIN,
+	COMMIT,
+	EVENT_INSERT,
+	EVENT_FIND,
+	EVENT_COUNT_DUPLICATE,
+	PAYLOAD_INSERT,
+	CONFLICT_INSERT,
+	EVALUATION_UPSERT,
+	EVALUATION_RECOUNT,
+	QUARANTINE_AGAIN,
+	QUARANTINE_INSERT,
+	QUARANTINE_PRUNE,
+	DELIVERY_INSERT,
+	ROUTER_MOVE,
+	DELIVERY_BEGIN,
+	ATTEMPT_INSERT,
+	ATTEMPT_FINISH,
+	DELIVERY_FINISH,
+	ATTEMPTS_RECOVER,
+	DELIVERIES_RECOVER,
+	STATEMENTS
+};
+
+/* clang-format off */
+static const char *const sql[STATEMENTS] = {
+	[BEGIN] = "BEGIN IMMEDIATE",
+	[COMMIT] = "COMMIT",
+	[EVENT_INSERT] =
+		"INSERT INTO events (eval_id, event_type, dedup_id, event_id, id_derived,"
+		" original_type, category, customer_id, decision, status, sub_status, eval_status,"
+		" workflow, environment, wrong_environment, test, event_at, decision_at,"
+		" received_at, endpoint, credential, address, body_bytes, body_sha256)"
+		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24"
+		/* ON CONFLICT DO NOTHING would use up a seq */
+		" WHERE NOT EXISTS (SELECT 1 FROM events"
+		"  WHERE eval_id = ?1 AND event_type = ?2 AND dedup_id = ?3)",
+	[EVENT_FIND] = "SELECT seq, body_sha256 FROM events"
+		       " WHERE eval_id = ?1 AND event_type = ?2 AND dedup_id = ?3",
+	[EVENT_COUNT_DUPLICATE] = "UPDATE events SET duplicates = duplicates + 1 WHERE seq = ?1",
+	[PAYLOAD_INSERT] = "INSERT INTO payloads (seq, body) VALUES (?1, ?2)",
+	[CONFLICT_INSERT] =
+		"INSERT INTO conflicts (seq, endpoint, credential, address, received_at,"
+		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+		" ON CONFLICT (seq, body_sha256) DO UPDATE SET posts = posts + 1",
+	/* each state by the events' own times; 0 stands with a state that was not given */
+	[EVALUATION_UPSERT] =
+		"INSERT INTO evaluations AS old (eval_id, customer_id, workflow, environment,"
+		" decision, status, sub_status, eval_status, decision_at, status_at,"
+		" eval_status_at, first_seen, last_seen, events, decision_changes)"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 1, 0)"
+		" ON CONFLICT (eval_id) DO UPDATE SET"
+		" customer_id = coalesce(nullif(excluded.customer_id, ''), old.customer_id),"
+		" workflow = coalesce(nullif(excluded.workflow, ''), old.workflow),"
+		" environment = coalesce(nullif(excluded.environment, ''), old.environment),"
+		" decision_changes = old.decision_changes +"
+		"  iif(excluded.decision_at >= old.decision_at AND old.decision <> ''"
+		"      AND excluded.decision <> old.decision COLLATE NOCASE, 1, 0),"
+		" decision = iif(excluded.decision_at >= old.decision_at,"
+		"  excluded.decision, old.decision),"
+		" decision_at = max(excluded.decision_at, old.decision_at),"
+		" status = iif(excluded.status_at >= old.status_at, excluded.status, old.status),"
+		" sub_status = iif(excluded.status_at >= old.status_at,"
+		"  excluded.sub_status, old.sub_status),"
+		" status_at = max(excluded.status_at, old.status_at),"
+		" eval_status = iif(excluded.eval_status_at >= old.eval_status_at,"
+		"  excluded.eval_status, old.eval_status),"
+		" eval_status_at = max(excluded.eval_status_at, old.eval_status_at),"
+		" first_seen = min(excluded.first_seen, old.first_seen),"
+		" last_seen = max(excluded.last_seen, old.last_seen),"
+		" events = old.events + 1"
+		" RETURNING decision_at > ?9",
+	/* a decision that arrives late belongs between two others: count along the time line */
+	[EVALUATION_RECOUNT] =
+		"UPDATE evaluations SET decision_changes = ("
+		" SELECT count(*) FROM ("
+		"  SELECT decision, lag(decision) OVER"
+		"         (ORDER BY iif(decision_at > 0, decision_at, received_at), seq) AS before"
+		"    FROM events WHERE eval_id = ?1 AND decision <> '' AND NOT test)"
+		"  WHERE before <> decision COLLATE NOCASE)"
+		" WHERE eval_id = ?1",
+	/* not an upsert: that would use up ids, and the bound counts them */
+	[QUARANTINE_AGAIN] = "UPDATE quarantine SET posts = posts + 1, received_at = ?2"
+			     " WHERE body_sha256 = ?1",
+	[QUARANTINE_INSERT] =
+		"INSERT INTO quarantine (endpoint, credential, address, received_at, reason,"
+		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[QUARANTINE_PRUNE] = "DELETE FROM quarantine WHERE quarantine <="
+			     " (SELECT max(quarantine) FROM quarantine) - ?1",
+	[DELIVERY_INSERT] =
+		"INSERT INTO deliveries (seq, handler, eval_id, state, due_at, created_at,"
+		" changed_at) SELECT seq, ?2, eval_id, 'pending', ?3, ?3, ?3 FROM events"
+		" WHERE seq = ?1 ON CONFLICT (seq, handler) DO NOTHING",
+	[ROUTER_MOVE] = "UPDATE router SET routed_seq = max(routed_seq, ?1)",
+	[DELIVERY_BEGIN] = "UPDATE deliveries SET state = 'running', attempts = ?2,"
+			   " changed_at = ?3 WHERE delivery = ?1 AND state = 'pending'",
+	[ATTEMPT_INSERT] =
+		"INSERT INTO attempts (delivery, attempt, started_at) VALUES (?1, ?2, ?3)",
+	[ATTEMPT_FINISH] =
+		"UPDATE attempts SET ended_at = ?3, outcome = ?4, code = ?5, signal = ?6,"
+		" reason = nullif(?7, ''), output = ?8, output_cut = ?9"
+		" WHERE delivery = ?1 AND attempt = ?2",
+	[DELIVERY_FINISH] =
+		"UPDATE deliveries SET state = ?3, due_at = ?4, changed_at = ?5, outcome = ?6,"
+		" reason = ?7 WHERE delivery = ?1 AND attempts = ?2 AND state = 'running'",
+	[ATTEMPTS_RECOVER] = "UPDATE attempts SET ended_at = ?1, outcome = 'interrupted',"
+			     " reason = 'riskhookd ended while it ran'"
+			     " WHERE ended_at IS NULL AND delivery IN"
+			     " (SELECT delivery FROM deliveries WHERE state = 'running')",
+	[DELIVERIES_RECOVER] =
+		"UPDATE deliveries SET state = 'pending', due_at = ?1, changed_at = ?1,"
+		" outcome = 'interrupted' WHERE state = 'running'",
+};
+/* clang-format on */
+
+struct writer {
+	sqlite3 *db;
+	int64_t quarantine_max;
+	sqlite3_stmt *statements[STATEMENTS];
+};
+
+int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, struct error *e)
+{
+	_cleanup_(writer_freep)
+	struct writer *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return error_set(e, -ENOMEM, "out of memory");
+	w->db = db;
+	w->quarantine_max = quarantine_max;
+	for (int i = 0; i < STATEMENTS; i++) {
+		int rc = sqlite3_prepare_v3(db, sql[i], -1, SQLITE_PREPARE_PERSISTENT,
+					    &w->statements[i], NULL);
+
+		if (rc != SQLITE_OK)
+			return error_set(e, db_errno(rc), "cannot prepare statement %d: %s", i,
+					 db_message(db));
+	}
+	*ret_writer = steal_ptr(&w);
+	return 0;
+}
+
+void writer_free(struct writer *w)
+{
+	if (!w)
+		return;
+	for (int i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(w->statements[i]);
+	free(w);
+}
+
+/* bind and step; on SQLITE_ROW the statement stays open for its columns */
+static int step(struct writer *w, enum statement id, int *ret_rc, const char *types, va_list ap)
+{
+	sqlite3_stmt *stmt = w->statements[id];
+	int r;
+
+	r = db_vbind(stmt, types, ap);
+	if (r < 0)
+		return r;
+	*ret_rc = sqlite3_step(stmt);
+	return db_errno(*ret_rc);
+}
+
+/* a statement without rows */
+static int run(struct writer *w, enum statement id, const char *types, ...)
+{
+	va_list ap;
+	int rc, r;
+
+	va_start(ap, types);
+	r = step(w, id, &rc, types, ap);
+	va_end(ap);
+	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
+	return r;
+}
+
+/* a statement with one row; the caller resets. Return: 0, -ENODATA without a row, other errno. */
+static int find(struct writer *w, enum statement id, const char *types, ...)
+{
+	va_list ap;
+	int rc, r;
+
+	va_start(ap, types);
+	r = step(w, id, &rc, types, ap);
+	va_end(ap);
+	if (r == 0 && rc != SQLITE_ROW)
+		r = -ENODATA;
+	if (r < 0)
+		sqlite3_reset(w->statements[id]);
+	return r;
+}
+
+int writer_begin(struct writer *w)
+{
+	return run(w, BEGIN, "");
+}
+
+int writer_commit(struct writer *w)
+{
+	return run(w, COMMIT, "");
+}
+
+void writer_rollback(struct writer *w)
+{
+	db_rollback(w->db);
+}
+
+int writer_recover(struct writer *w, int64_t now)
+{
+	int r;
+
+	r = writer_begin(w);
+	if (r == 0)
+		r = run(w, ATTEMPTS_RECOVER, "i", now);
+	if (r == 0)
+		r = run(w, DELIVERIES_RECOVER, "i", now);
+	if (r == 0)
+		r = writer_commit(w);
+	if (r < 0)
+		writer_rollback(w);
+	return r;
+}
+
+static struct slice digest_slice(const struct sha256 *digest)
+{
+	return slice_make((const char *)digest->bytes, sizeof(digest->bytes));
+}
+
+/* with dedup = evaluation the identity does not count; without an eval_id there is nothing else */
+static struct slice dedup_id(const struct event_op *op)
+{
+	if (op->dedup == DEDUP_EVALUATION && !slice_is_empty(op->event->eval_id))
+		return SLICE_NULL;
+	return op->event->event_id;
+}
+
+/* the own time of a state: 0 without a state; of an event without times, its arrival */
+static int64_t own_time(struct slice state, int64_t at, int64_t received_at)
+{
+	if (slice_is_empty(state))
+		return 0;
+	return at > 0 ? at : received_at;
+}
+
+static int project_evaluation(struct writer *w, const struct event_op *op)
+{
+	const struct event *ev = op->event;
+	int64_t received_at = op->from.received_at;
+	int64_t decision_at = own_time(ev->decision, ev->decision_at, received_at);
+	bool late;
+	int r;
+
+	if (slice_is_empty(ev->eval_id) || ev->test)
+		return 0;
+	r = find(w, EVALUATION_UPSERT, "ttttttttiiii", ev->eval_id, ev->customer_id, ev->workflow,
+		 ev->environment, ev->decision, ev->status, ev->sub_status, ev->eval_status,
+		 decision_at, own_time(ev->status, ev->state_at, received_at),
+		 own_time(ev->eval_status, ev->state_at, received_at), received_at);
+	if (r < 0)
+		return r;
+	late = sqlite3_column_int(w->statements[EVALUATION_UPSERT], 0);
+	sqlite3_reset(w->statements[EVALUATION_UPSERT]);
+	if (!late || slice_is_empty(ev->decision))
+		return 0;
+	return run(w, EVALUATION_RECOUNT, "t", ev->eval_id);
+}
+
+static int insert_event(struct writer *w, const struct event_op *op)
+{
+	const struct event *ev = op->event;
+	const struct provenance *from = &op->from;
+
+	return run(w, EVENT_INSERT,
+		   "ttttittttttttt"
+		   "iiiii"
+		   "ttt"
+		   "ib",
+		   ev->eval_id, ev->event_type, dedup_id(op), ev->event_id, (int64_t)ev->id_derived,
+		   ev->original_type, slice_of(event_category_name(ev->category)), ev->customer_id,
+		   ev->decision, ev->status, ev->sub_status, ev->eval_status, ev->workflow,
+		   ev->environment, (int64_t)op->wrong_environment, (int64_t)ev->test, ev->event_at,
+		   ev->decision_at, from->received_at, from->endpoint, from->credential,
+		   from->address, (int64_t)op->body.n, digest_slice(&ev->body_sha256));
+}
+
+/* the key is taken: the same body again, or another one */
+static int repeat_event(struct writer *w, struct event_op *op)
+{
+	const struct event *ev = op->event;
+	struct slice first;
+	int r;
+
+	r = find(w, EVENT_FIND, "ttt", ev->eval_id, ev->event_type, dedup_id(op));
+	if (r < 0)
+		return r;
+	op->seq = sqlite3_column_int64(w->statements[EVENT_FIND], 0);
+	first = db_column(w->statements[EVENT_FIND], 1);
+	op->stored =
+		slice_eq(first, digest_slice(&ev->body_sha256)) ? EVENT_DUPLICATE : EVENT_CONFLICT;
+	sqlite3_reset(w->statements[EVENT_FIND]);
+	if (op->stored == EVENT_DUPLICATE)
+		return run(w, EVENT_COUNT_DUPLICATE, "i", op->seq);
+	return run(w, CONFLICT_INSERT, "itttibb", op->seq, op->from.endpoint, op->from.credential,
+		   op->from.address, op->from.received_at, digest_slice(&ev->body_sha256),
+		   op->body);
+}
+
+static int run_event(struct writer *w, struct store_op *base)
+{
+	struct event_op *op = container_of(base, struct event_op, op);
+	int r;
+
+	r = insert_event(w, op);
+	if (r < 0)
+		return r;
+	if (sqlite3_changes(w->db) == 0)
+		return repeat_event(w, op);
+	op->stored = EVENT_STORED;
+	op->seq = sqlite3_last_insert_rowid(w->db);
+	r = run(w, PAYLOAD_INSERT, "ib", op->seq, op->body);
+	if (r < 0)
+		return r;
+	return project_evaluation(w, op);
+}
+
+static int run_quarantine(struct writer *w, struct store_op *base)
+{
+	struct quarantine_op *op = container_of(base, struct quarantine_op, op);
+	int r;
+
+	r = run(w, QUARANTINE_AGAIN, "bi", digest_slice(op->body_sha256), op->from.received_at);
+	if (r < 0 || sqlite3_changes(w->db) > 0)
+		return r;
+	r = run(w, QUARANTINE_INSERT, "tttisbb", op->from.endpoint, op->from.credential,
+		op->from.address, op->from.received_at, op->reason, digest_slice(op->body_sha256),
+		op->body);
+	if (r < 0)
+		return r;
+	return run(w, QUARANTINE_PRUNE, "i", w->quarantine_max);
+}
+
+static int run_route(struct writer *w, struct store_op *base)
+{
+	struct route_op *op = container_of(base, struct route_op, op);
+
+	for (size_t i = 0; i < op->n_routes; i++) {
+		const struct route *route = &op->routes[i];
+		int r = run(w, DELIVERY_INSERT, "isi", route->seq, route->handler, op->now);
+
+		if (r < 0)
+			return r;
+	}
+	return run(w, ROUTER_MOVE, "i", op->routed_seq);
+}
+
+static int run_begin(struct writer *w, struct store_op *base)
+{
+	struct begin_op *op = container_of(base, struct begin_op, op);
+
+	for (size_t i = 0; i < op->n_items; i++) {
+		int64_t delivery = op->items[i].delivery, attempt = op->items[i].attempt;
+		int r = run(w, DELIVERY_BEGIN, "iii", delivery, attempt, op->now);
+
+		if (r < 0)
+			return r;
+		op->items[i].began = sqlite3_changes(w->db) > 0;
+		if (!op->items[i].began)
+			continue;
+		r = run(w, ATTEMPT_INSERT, "iii", delivery, attempt, op->now);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int run_finish(struct writer *w, struct store_op *base)
+{
+	struct finish_op *op = container_of(base, struct finish_op, op);
+	const char *outcome = attempt_outcome_name(op->outcome);
+	struct slice output = op->output;
+	int r;
+
+	if (output.n > ATTEMPT_OUTPUT_MAX)
+		output.n = ATTEMPT_OUTPUT_MAX;
+	r = run(w, ATTEMPT_FINISH, "iiisootbi", op->delivery, (int64_t)op->attempt, op->now,
+		outcome, (int64_t)op->code, (int64_t)(op->signal ? op->signal : -1), op->reason,
+		output, (int64_t)(op->output_cut || output.n < op->output.n));
+	if (r < 0)
+		return r;
+	return run(w, DELIVERY_FINISH, "iisiist", op->delivery, (int64_t)op->attempt,
+		   delivery_state_name(op->state), op->due_at, op->now, outcome, op->reason);
+}
+
+int writer_run(struct writer *w, struct store_op *op)
+{
+	static int (*const functions[STORE_OP_KINDS])(struct writer *, struct store_op *) = {
+		[STORE_OP_EVENT] = run_event,   [STORE_OP_QUARANTINE] = run_quarantine,
+		[STORE_OP_ROUTE] = run_route,   [STORE_OP_BEGIN] = run_begin,
+		[STORE_OP_FINISH] = run_finish,
+	};
+
+	return functions[op->kind](w, op);
+}
