@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "intake/listener.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <microhttpd.h>
+
+#include "core/config.h"
+#include "core/log.h"
+#include "core/socket.h"
+#include "core/tls_pair.h"
+#include "intake/connections.h"
+#include "intake/intake.h"
+#include "intake/request.h"
+#include "util/fd.h"
+
+#define BACKLOG           1024
+#define CONNECTION_MEMORY (32 * 1024) /* headers and one read of the body, bytes a connection */
+#define OPTIONS_MAX       20
+
+struct listener {
+	struct MHD_Daemon *daemon;
+	struct connections *connections;
+	int fd; /* -1 once it was given to libmicrohttpd */
+	atomic_bool quiesced;
+	char url[128];
+
+	struct tls_pair tls; /* libmicrohttpd keeps pointers into it */
+};
+
+/* MHD_quiesce_daemon() would be the way to accept nothing more, but with a pool of threads it races
+ * with them for the epoll set, and the loser aborts the process. So new connections are closed. */
+static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t address_n)
+{
+	const struct listener *l = cls;
+
+	(void)address;
+	(void)address_n;
+	return atomic_load_explicit(&l->quiesced, memory_order_relaxed) ? MHD_NO : MHD_YES;
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
+			  enum MHD_ConnectionNotificationCode code)
+{
+	struct listener *l = cls;
+	const union MHD_ConnectionInfo *info;
+
+	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
+		connection_close(*socket_context);
+		*socket_context = NULL;
+		return;
+	}
+	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+	if (info)
+		*socket_context = connection_open(l->connections, info->connect_fd);
+}
+
+/* libmicrohttpd tells of peers that hang up and the like: interesting to nobody but developers */
+static void on_log(void *cls, const char *fmt, va_list ap)
+{
+	char text[256];
+	size_t n;
+
+	(void)cls;
+	if (!log_wants(LOG_LEVEL_DEBUG))
+		return;
+	(void)vsnprintf(text, sizeof(text), fmt, ap); /* a cut line will do */
+	n = strcspn(text, "\n");
+	log_debug("libmicrohttpd: %.*s", (int)n, text);
+}
+
+static unsigned int n_threads(const struct server_config *server)
+{
+	long n = server->threads ? (long)server->threads : sysconf(_SC_NPROCESSORS_ONLN);
+
+	return (unsigned int)MAX_OF(n, 1);
+}
+
+struct mhd_options {
+	struct MHD_OptionItem items[OPTIONS_MAX];
+	int n;
+};
+
+static void add_number(struct mhd_options *o, enum MHD_OPTION option, int64_t value)
+{
+	o->items[o->n++] = (struct MHD_OptionItem){option, (intptr_t)value, NULL};
+}
+
+static void add_pointer(struct mhd_options *o, enum MHD_OPTION option, void *value)
+{
+	o->items[o->n++] = (struct MHD_OptionItem){option, 0, value};
+}
+
+static void add_limits(struct mhd_options *o, const struct server_config *server)
+{
+	unsigned int threads = n_threads(server);
+
+	if (threads > 1) /* a pool of one is refused */
+		add_number(o, MHD_OPTION_THREAD_POOL_SIZE, threads);
+	add_number(o, MHD_OPTION_CONNECTION_LIMIT, MAX_OF(server->max_connections, threads));
+	add_number(o, MHD_OPTION_PER_IP_CONNECTION_LIMIT, server->max_connections_per_address);
+	add_number(o, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY);
+	add_number(o, MHD_OPTION_CONNECTION_TIMEOUT, 0); /* connections.c has the deadlines */
+}
+
+static void add_tls(struct mhd_options *o, const struct listener *l,
+		    const struct server_config *server)
+{
+	if (server->insecure_http)
+		return;
+	add_pointer(o, MHD_OPTION_HTTPS_MEM_CERT, l->tls.certificate);
+	add_pointer(o, MHD_OPTION_HTTPS_MEM_KEY, l->tls.private_key);
+	add_pointer(o, MHD_OPTION_HTTPS_PRIORITIES, server->tls_priorities);
+}
+
+static int start_daemon(struct listener *l, const struct server_config *server,
+			struct intake *intake, struct error *e)
+{
+	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
+			     MHD_USE_ITC | MHD_USE_ERROR_LOG;
+	struct mhd_options options = {.n = 0};
+
+	if (!server->insecure_http)
+		flags |= MHD_USE_TLS;
+	add_limits(&options, server);
+	add_tls(&options, l, server);
+	add_number(&options, MHD_OPTION_END, 0);
+	l->daemon = MHD_start_daemon(
+		flags, 0, on_accept, l, request_handle, intake, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		NULL, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_NOTIFY_COMPLETED,
+		request_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
+		MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
+	if (!l->daemon)
+		return error_set(e, -EINVAL,
+				 "cannot start HTTPS: check [server] tls_priorities (log level "
+				 "debug tells more)");
+	l->fd = -1; /* MHD_stop_daemon() closes it */
+	return 0;
+}
+
+int listener_new(const struct config *config, struct intake *intake, struct listener **ret_listener,
+		 struct error *e)
+{
+	_cleanup_(listener_freep)
+	struct listener *l = calloc(1, sizeof(*l));
+	const struct server_config *server = &config->server;
+	int r;
+
+	if (!l)
+		return error_set(e, -ENOMEM, "out of memory");
+	l->fd = -1;
+	if (!server->insecure_http) {
+		r = tls_pair_read(server->tls_certificate, server->tls_private_key, &l->tls, e);
+		if (r < 0)
+			return r;
+	}
+	r = connections_new(server->request_timeout_ms, server->idle_timeout_ms, &l->connections);
+	if (r < 0)
+		return error_set(e, r, "cannot start the reaper thread: %s", error_name(r));
+	r = socket_listen(&server->listen, BACKLOG, &l->fd, e);
+	if (r < 0)
+		return r;
+	r = socket_url(l->fd, server->insecure_http ? "http" : "https", l->url, sizeof(l->url));
+	if (r < 0)
+		return error_set(e, r, "cannot read the listening address: %s", error_name(r));
+	r = start_daemon(l, server, intake, e);
+	if (r < 0)
+		return r;
+	*ret_listener = steal_ptr(&l);
+	return 0;
+}
+
+const char *listener_url(const struct listener *l)
+{
+	return l->url;
+}
+
+void listener_quiesce(struct listener *l)
+{
+	atomic_store_explicit(&l->quiesced, true, memory_order_relaxed);
+}
+
+void listener_free(struct listener *l)
+{
+	if (!l)
+		return;
+	if (l->daemon)
+		MHD_stop_daemon(l->daemon);
+	fd_close(l->fd);
+	connections_free(l->connections);
+	tls_pair_deinit(&l->tls);
+	free(l);
+}

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "intake/request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/log.h"
+#include "core/metrics.h"
+#include "intake/event.h"
+#include "intake/request_head.h"
+
+#define BODY_CHUNK 16384 /* bytes: first room for a body of unknown length */
+
+enum stage {
+	RECEIVING, /* the body is kept */
+	PASSING,   /* the answer is decided; the body goes by */
+	WAITING,   /* handed to the store, suspended */
+	DECIDED,   /* the answer can be sent */
+};
+
+struct request {
+	struct intake *intake;
+	struct MHD_Connection *mhd;
+	struct connection *connection;
+	enum stage stage;
+	struct admission admission;
+	int64_t received_at; /* us */
+
+	char *body;
+	size_t n, capacity; /* capacity is reserved in the intake's budget */
+	size_t passed;      /* bytes that were not kept */
+
+	struct event event;
+	union {
+		struct event_op event_op;
+		struct quarantine_op quarantine_op;
+	};
+
+	enum outcome outcome; /* by the store thread while WAITING, by libmicrohttpd's otherwise */
+	int64_t seq;
+};
+
+static struct request *request_new(struct intake *in, struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info;
+	struct request *r = malloc(sizeof(*r));
+
+	if (!r)
+		return NULL;
+	/* the event's scratch room stays as it is: clearing it would cost more than parsing */
+	memset(r, 0, offsetof(struct request, event));
+	r->intake = in;
+	r->mhd = mhd;
+	r->outcome = OUTCOME_NONE;
+	r->seq = 0;
+	r->event.event_id = SLICE_NULL;
+	r->received_at = clock_now_us();
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+	r->connection = info ? info->socket_context : NULL;
+	intake_enter(in);
+	return r;
+}
+
+static void drop_body(struct request *r)
+{
+	free(r->body);
+	intake_release(r->intake, r->capacity);
+	r->body = NULL;
+	r->n = r->capacity = 0;
+}
+
+static void request_free(struct request *r)
+{
+	drop_body(r);
+	intake_leave(r->intake);
+	free(r);
+}
+
+/* decide against a request whose body may still come */
+static void refuse(struct request *r, enum outcome outcome)
+{
+	drop_body(r);
+	r->outcome = outcome;
+	r->stage = PASSING;
+}
+
+/* ---- the answer ---- */
+
+static void add_header(struct MHD_Response *response, const char *name, const char *value)
+{
+	(void)MHD_add_response_header(response, name, value); /* fails only without memory: the
+							       * answer goes without it */
+}
+
+static void add_challenges(struct MHD_Response *response, const struct request *r)
+{
+	const struct credential_set *set = r->admission.endpoint->credentials;
+
+	if (credential_set_offers(set, CREDENTIAL_BASIC))
+		add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+			   "Basic realm=\"riskhookd\", charset=\"UTF-8\"");
+	if (!credential_set_offers(set, CREDENTIAL_BEARER))
+		return;
+	/* RFC 6750 section 3.1: no error code when no credential was sent */
+	add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+		   r->outcome == OUTCOME_NO_CREDENTIAL
+			   ? "Bearer realm=\"riskhookd\""
+			   : "Bearer realm=\"riskhookd\", error=\"invalid_token\"");
+}
+
+static void add_headers(struct MHD_Response *response, const struct request *r)
+{
+	const struct outcome_rule *rule = outcome_rule(r->outcome);
+	int64_t retry_after_s = rule->retry_after_s;
+	char seconds[24];
+
+	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+		   rule->title ? "application/problem+json" : "application/json");
+	if (r->outcome == OUTCOME_THROTTLED)
+		retry_after_s = (r->admission.wait_ms + 999) / 1000;
+	if (retry_after_s > 0) {
+		(void)snprintf(seconds, sizeof(seconds), "%" PRId64, retry_after_s);
+		add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
+	}
+	if (rule->status == MHD_HTTP_METHOD_NOT_ALLOWED)
+		add_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
+	if (rule->status == MHD_HTTP_UNAUTHORIZED)
+		add_challenges(response, r);
+	if (rule->close)
+		add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+}
+
+/* one line per outcome */
+static void log_outcome(const struct request *r)
+{
+	const struct outcome_rule *rule = outcome_rule(r->outcome);
+	const struct admission *a = &r->admission;
+
+	if (!log_wants(rule->level))
+		return;
+	log_with(rule->level,
+		 &(struct log_ids){
+			 .seq = r->seq,
+			 .event_id = r->seq ? r->event.event_id : SLICE_NULL,
+			 .event_type = r->seq ? r->event.event_type : SLICE_NULL,
+			 .eval_id = r->seq ? r->event.eval_id : SLICE_NULL,
+			 .endpoint = a->endpoint ? slice_of(a->endpoint->config->name) : SLICE_NULL,
+			 .credential = slice_of(a->credential),
+			 .address = slice_of(a->client.text),
+			 .status = (int)rule->status,
+		 },
+		 "%s", rule->word);
+}
+
+static enum MHD_Result send_answer(struct request *r)
+{
+	const struct outcome_rule *rule = outcome_rule(r->outcome);
+	struct buf body = BUF_INIT(ANSWER_MAX);
+	struct MHD_Response *response;
+	enum MHD_Result result;
+	size_t n;
+	char *p;
+
+	metric_inc(rule->metric);
+	log_outcome(r);
+	answer_render(r->outcome, r->seq, r->event.event_id, &body);
+	n = body.n;
+	p = buf_steal(&body);
+	if (!p)
+		return MHD_NO;
+	response = MHD_create_response_from_buffer(n, p, MHD_RESPMEM_MUST_FREE);
+	if (!response) {
+		free(p);
+		return MHD_NO;
+	}
+	add_headers(response, r);
+	connection_sends(r->connection);
+	result = MHD_queue_response(r->mhd, rule->status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
+/* ---- the store ---- */
+
+static struct provenance provenance_of(const struct request *r)
+{
+	return (struct provenance){
+		.endpoint = slice_of(r->admission.endpoint->config->name),
+		.credential = slice_of(r->admission.credential),
+		.address = slice_of(r->admission.client.text),
+		.received_at = r->received_at,
+	};
+}
+
+/* store thread, after the commit or its failure */
+static void resume_with(struct request *r, enum outcome outcome)
+{
+	r->outcome = outcome;
+	r->stage = DECIDED;
+	intake_release_event(r->intake);
+	MHD_resume_connection(r->mhd); /* from here on it is libmicrohttpd's again */
+}
+
+static void event_committed(struct store_op *op)
+{
+	static const enum outcome outcomes[] = {
+		[EVENT_STORED] = OUTCOME_STORED,
+		[EVENT_DUPLICATE] = OUTCOME_DUPLICATE,
+		[EVENT_CONFLICT] = OUTCOME_CONFLICT,
+	};
+	struct request *r = op->arg;
+
+	if (op->result < 0) {
+		resume_with(r, OUTCOME_NOT_STORED);
+		return;
+	}
+	r->seq = r->event_op.seq;
+	resume_with(r, outcomes[r->event_op.stored]);
+}
+
+static void quarantine_committed(struct store_op *op)
+{
+	struct request *r = op->arg;
+	bool not_object = r->quarantine_op.reason == outcome_rule(OUTCOME_NOT_OBJECT)->word;
+
+	if (op->result < 0)
+		resume_with(r, OUTCOME_NOT_STORED);
+	else
+		resume_with(r, not_object ? OUTCOME_NOT_OBJECT : OUTCOME_NOT_JSON);
+}
+
+static bool is_wrong_environment(const struct request *r)
+{
+	const char *expected = r->admission.endpoint->config->environment;
+	struct slice given = r->event.environment;
+
+	return expected && !slice_is_empty(given) && !slice_eq_nocase(given, slice_of(expected));
+}
+
+static struct store_op *make_event_op(struct request *r)
+{
+	r->event_op = (struct event_op){
+		.op = {.kind = STORE_OP_EVENT, .done = event_committed, .arg = r},
+		.event = &r->event,
+		.body = slice_make(r->body, r->n),
+		.from = provenance_of(r),
+		.dedup = r->admission.endpoint->config->dedup,
+		.wrong_environment = is_wrong_environment(r),
+	};
+	return &r->event_op.op;
+}
+
+static struct store_op *make_quarantine_op(struct request *r, enum outcome outcome)
+{
+	r->quarantine_op = (struct quarantine_op){
+		.op = {.kind = STORE_OP_QUARANTINE, .done = quarantine_committed, .arg = r},
+		.body = slice_make(r->body, r->n),
+		.from = provenance_of(r),
+		.reason = outcome_rule(outcome)->word,
+		.body_sha256 = &r->event.body_sha256,
+	};
+	return &r->quarantine_op.op;
+}
+
+static struct store_op *make_op(struct request *r)
+{
+	switch (event_recognize(slice_make(r->body, r->n), &r->event)) {
+	case EVENT_OK:
+		return make_event_op(r);
+	case EVENT_E_NOT_OBJECT:
+		return make_quarantine_op(r, OUTCOME_NOT_OBJECT);
+	default:
+		return make_quarantine_op(r, OUTCOME_NOT_JSON);
+	}
+}
+
+/* the body is complete: suspend first, since the commit may be done before submit returns */
+static enum MHD_Result hand_to_store(struct request *r)
+{
+	struct store_op *op;
+
+	if (!intake_reserve_event(r->intake)) {
+		r->outcome = OUTCOME_BUSY;
+		return send_answer(r);
+	}
+	op = make_op(r);
+	r->stage = WAITING;
+	connection_waits_for_store(r->connection);
+	MHD_suspend_connection(r->mhd);
+	if (store_submit(r->intake->store, op) < 0)
+		resume_with(r, OUTCOME_STOPPING);
+	return MHD_YES;
+}
+
+/* ---- the body ---- */
+
+/* room for @n more bytes, within max_body and the shared budget */
+static enum outcome make_room(struct request *r, size_t n)
+{
+	size_t max = (size_t)r->intake->config->server.max_body;
+	size_t want = r->n + n, capacity = r->capacity ? r->capacity : BODY_CHUNK;
+	char *p;
+
+	if (want > max)
+		return OUTCOME_TOO_LARGE;
+	if (want <= r->capacity)
+		return OUTCOME_NONE;
+	while (capacity < want)
+		capacity *= 2;
+	capacity = MIN_OF(capacity, max);
+	if (!intake_reserve(r->intake, capacity - r->capacity))
+		return OUTCOME_BUSY;
+	p = realloc(r->body, capacity);
+	if (!p) {
+		intake_release(r->intake, capacity - r->capacity);
+		return OUTCOME_NO_MEMORY;
+	}
+	r->body = p;
+	r->capacity = capacity;
+	return OUTCOME_NONE;
+}
+
+static enum outcome make_room_for_length(struct request *r, uint64_t length)
+{
+	if (!intake_reserve(r->intake, length))
+		return OUTCOME_BUSY;
+	r->body = malloc(length);
+	if (!r->body) {
+		intake_release(r->intake, length);
+		return OUTCOME_NO_MEMORY;
+	}
+	r->capacity = length;
+	return OUTCOME_NONE;
+}
+
+/* A refused body is best let pass, because a client that is still sending may not see an answer
+ * that comes with the end of the connection. Up to so many bytes. */
+static size_t patience(const struct request *r)
+{
+	return 2 * (size_t)r->intake->config->server.max_body;
+}
+
+/* Return: MHD_NO ends the connection: the sender goes on and on with a body that was refused */
+static enum MHD_Result take_bytes(struct request *r, const char *p, size_t n)
+{
+	enum outcome outcome = OUTCOME_NONE;
+
+	if (r->stage == RECEIVING) {
+		outcome = make_room(r, n);
+		if (outcome != OUTCOME_NONE)
+			refuse(r, outcome);
+	}
+	if (r->stage == RECEIVING) {
+		memcpy(r->body + r->n, p, n);
+		r->n += n;
+		return MHD_YES;
+	}
+	r->passed += n;
+	return r->passed <= patience(r) ? MHD_YES : MHD_NO;
+}
+
+/* ---- the headers ---- */
+
+/* a client that waits for "100 Continue" has not sent the body; one that is far too long is not
+ * worth the wait */
+static bool can_answer_now(const struct request *r, const struct request_head *head)
+{
+	return head->expects_continue || (head->has_length && head->content_length > patience(r));
+}
+
+static enum MHD_Result begin(struct request *r, const char *url, const char *method)
+{
+	struct request_head head;
+	enum outcome outcome;
+
+	request_head_read(r->mhd, url, method, &head);
+	connection_receives(r->connection);
+	metric_inc(METRIC_REQUESTS);
+	outcome = intake_decide(r->intake, &head, r->received_at, clock_monotonic_ms(),
+				&r->admission);
+	if (outcome == OUTCOME_NONE && head.has_length && head.content_length > 0)
+		outcome = make_room_for_length(r, head.content_length);
+	if (outcome == OUTCOME_NONE) {
+		r->stage = RECEIVING;
+		return MHD_YES;
+	}
+	refuse(r, outcome);
+	if (head.has_body && can_answer_now(r, &head)) {
+		r->stage = DECIDED;
+		return send_answer(r);
+	}
+	return MHD_YES;
+}
+
+enum MHD_Result request_handle(void *cls, struct MHD_Connection *connection, const char *url,
+			       const char *method, const char *version, const char *upload_data,
+			       size_t *upload_data_size, void **req_cls)
+{
+	struct request *r = *req_cls;
+
+	(void)version;
+	if (!r) {
+		r = request_new(cls, connection);
+		*req_cls = r;
+		return r ? begin(r, url, method) : MHD_NO;
+	}
+	if (*upload_data_size > 0) {
+		size_t n = *upload_data_size;
+
+		*upload_data_size = 0;
+		return take_bytes(r, upload_data, n);
+	}
+	if (r->stage == RECEIVING)
+		return hand_to_store(r);
+	return send_answer(r);
+}
+
+void request_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
+		       enum MHD_RequestTerminationCode how)
+{
+	struct request *r = *req_cls;
+
+	(void)cls;
+	(void)connection;
+	(void)how;
+	if (!r)
+		return;
+	*req_cls = NULL;
+	connection_idles(r->connection);
+	request_free(r);
+}
