@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The dispatcher: from committed events to handlers' results
+ *
+ * One thread, woken by commits, results and timers, never by polling. Each round it
+ *   1. routes the events behind `routed_seq`: matches handlers (router), writes their deliveries;
+ *   2. for each handler with room, begins the deliveries that are due (the attempt is committed
+ *      before the handler sees anything) and hands them to its workers;
+ *   3. takes results from the workers: done, retry later (retry) or dead, written by finish ops.
+ *
+ * Everything that it knows is in the store; after kill -9 the next start goes on from there.
+ * A store that cannot commit is tried again after a second; results are kept meanwhile.
+ *
+ * Threads: dispatcher_wake() from any; the rest from the thread that made it.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "util/cleanup.h"
+#include "util/err.h"
+
+struct config;
+struct dispatcher;
+struct store;
+
+/**
+ * dispatcher_new() - make it; dispatcher_start() starts the thread and the workers
+ * @config: borrowed until dispatcher_free()
+ * @store:  borrowed until dispatcher_free()
+ *
+ * Return: 0, or a negative errno.
+ */
+int dispatcher_new(const struct config *config, struct store *store,
+		   struct dispatcher **ret_dispatcher, struct error *e) MUST_USE;
+int dispatcher_start(struct dispatcher *d, struct error *e) MUST_USE;
+
+/* there may be something to do; cheap, never blocks. The store calls it after each commit. */
+void dispatcher_wake(struct dispatcher *d);
+
+/**
+ * dispatcher_stop() - begin nothing more; wait for running attempts; end what is left
+ * @deadline_ms: clock_monotonic_ms() until which workers may finish. After it, programs are
+ *               killed and their attempts become `interrupted`, the deliveries pending.
+ *
+ * The store must still be running. Joins all threads.
+ */
+void dispatcher_stop(struct dispatcher *d, int64_t deadline_ms);
+void dispatcher_free(struct dispatcher *d);
+DEFINE_CLEANUP(struct dispatcher *, dispatcher_free)
