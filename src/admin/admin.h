@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The admin side: health, metrics and status over HTTP/1.1
+ *
+ * On the admin Unix socket (mode 0660): GET /healthz, /readyz, /metrics, /v1/status. On the
+ * optional loopback TCP listener the first three alone: nothing there says what was received.
+ *
+ * Threads: made and freed by one; one thread of its own a socket.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "util/cleanup.h"
+#include "util/err.h"
+
+struct admin;
+struct config;
+struct store;
+
+/* What the admin side tells of; all of it is borrowed until admin_free(). */
+struct admin_subject {
+	struct store *store;
+	const char *url;    /* of the listener */
+	int64_t started_at; /* us */
+};
+
+int admin_new(const struct config *config, const struct admin_subject *subject,
+	      struct admin **ret_admin, struct error *e) MUST_USE;
+
+/* /readyz says no from now on */
+void admin_note_stopping(struct admin *a);
+void admin_free(struct admin *a);
+DEFINE_CLEANUP(struct admin *, admin_free)
