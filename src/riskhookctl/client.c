@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "riskhookctl/client.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include <curl/curl.h>
+
+#define CONNECT_TIMEOUT_S 10L
+#define ANSWER_TIMEOUT_S  40L /* RiskOS waits 30 s */
+
+struct poster {
+	CURL *curl;
+	struct curl_slist *headers;
+	struct curl_slist *connect_to;
+	char reason[CURL_ERROR_SIZE];
+};
+
+int client_init(void)
+{
+	return curl_global_init(CURL_GLOBAL_DEFAULT) == 0 ? 0 : -EIO;
+}
+
+void client_deinit(void)
+{
+	curl_global_cleanup();
+}
+
+const char *client_version(void)
+{
+	return curl_version();
+}
+
+static size_t on_data(char *p, size_t size, size_t n, void *arg)
+{
+	return buf_append(arg, p, size * n) == 0 ? size * n : 0;
+}
+
+static int set_text(CURL *curl, CURLoption option, const char *value)
+{
+	if (!value)
+		return 0;
+	return curl_easy_setopt(curl, option, value) == CURLE_OK ? 0 : -ENOMEM;
+}
+
+/* what every request has: no proxy, no redirects, bounded in time, HTTP(S) alone */
+static int prepare(CURL *curl, const char *url, char *reason)
+{
+	reason[0] = '\0';
+	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason); /* constants cannot fail */
+	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
+	(void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	if (set_text(curl, CURLOPT_URL, url) < 0 || set_text(curl, CURLOPT_NOPROXY, "*") < 0 ||
+	    set_text(curl, CURLOPT_PROTOCOLS_STR, "http,https") < 0 ||
+	    set_text(curl, CURLOPT_USERAGENT, "riskhookctl/" RISKHOOK_VERSION) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+static int curl_errno(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_OPERATION_TIMEDOUT:
+	case CURLE_GOT_NOTHING:
+		return -ECONNREFUSED;
+	case CURLE_OUT_OF_MEMORY:
+		return -ENOMEM;
+	default:
+		return -EPROTO;
+	}
+}
+
+static int perform(CURL *curl, const char *reason, struct buf *answer, struct error *e)
+{
+	CURLcode code;
+	long status = 0;
+
+	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer); /* cannot fail */
+	code = curl_easy_perform(curl);
+	if (code != CURLE_OK)
+		return error_set(e, curl_errno(code), "%s",
+				 reason[0] ? reason : curl_easy_strerror(code));
+	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status); /* 0 when it fails */
+	return (int)status;
+}
+
+int client_get_admin(const char *socket, const char *path, struct buf *answer, struct error *e)
+{
+	char url[256], reason[CURL_ERROR_SIZE];
+	CURL *curl = curl_easy_init();
+	int r;
+
+	if (!curl)
+		return error_set(e, -ENOMEM, "out of memory");
+	r = snprintf(url, sizeof(url), "http://localhost%s", path);
+	r = r < (int)sizeof(url) ? prepare(curl, url, reason) : -EINVAL;
+	if (r == 0)
+		r = set_text(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+	if (r == 0)
+		r = perform(curl, reason, answer, e);
+	else
+		error_set(e, r, "cannot prepare the request: %s", error_name(r));
+	curl_easy_cleanup(curl);
+	if (r == -ECONNREFUSED) /* libcurl would speak of localhost */
+		return error_set(e, r,
+				 "the daemon does not answer on '%s'; is riskhookd running "
+				 "with this configuration?",
+				 socket);
+	return r;
+}
+
+static int add_line(struct curl_slist **list, const char *line)
+{
+	struct curl_slist *longer = curl_slist_append(*list, line);
+
+	if (!longer)
+		return -ENOMEM;
+	*list = longer;
+	return 0;
+}
+
+static int set_credential(CURL *curl, const struct post_target *target)
+{
+	if (target->token) {
+		(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER); /* cannot fail */
+		return set_text(curl, CURLOPT_XOAUTH2_BEARER, target->token);
+	}
+	if (!target->username)
+		return 0;
+	(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC); /* cannot fail */
+	if (set_text(curl, CURLOPT_USERNAME, target->username) < 0)
+		return -ENOMEM;
+	return set_text(curl, CURLOPT_PASSWORD, target->password);
+}
+
+static int poster_init(struct poster *poster, const struct post_target *target)
+{
+	if (prepare(poster->curl, target->url, poster->reason) < 0 ||
+	    set_text(poster->curl, CURLOPT_CAINFO, target->certificate) < 0 ||
+	    set_credential(poster->curl, target) < 0)
+		return -ENOMEM;
+	/* no "Expect: 100-continue", which RiskOS is not known to send */
+	if (add_line(&poster->headers, "Content-Type: application/json") < 0 ||
+	    add_line(&poster->headers, "Expect:") < 0 ||
+	    (target->connect_to && add_line(&poster->connect_to, target->connect_to) < 0))
+		return -ENOMEM;
+	(void)curl_easy_setopt(poster->curl, CURLOPT_HTTPHEADER, poster->headers);
+	(void)curl_easy_setopt(poster->curl, CURLOPT_CONNECT_TO, poster->connect_to);
+	return 0;
+}
+
+struct poster *poster_new(const struct post_target *target)
+{
+	_cleanup_(poster_freep)
+	struct poster *poster = calloc(1, sizeof(*poster));
+
+	if (!poster)
+		return NULL;
+	poster->curl = curl_easy_init();
+	if (!poster->curl || poster_init(poster, target) < 0)
+		return NULL;
+	return steal_ptr(&poster);
+}
+
+void poster_free(struct poster *poster)
+{
+	if (!poster)
+		return;
+	curl_easy_cleanup(poster->curl);
+	curl_slist_free_all(poster->headers);
+	curl_slist_free_all(poster->connect_to);
+	free(poster);
+}
+
+int poster_post(struct poster *poster, struct slice body, struct buf *answer, struct error *e)
+{
+	CURL *curl = poster->curl;
+
+	(void)curl_easy_setopt(curl, CURLOPT_POST, 1L); /* constants cannot fail */
+	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.n ? body.p : "");
+	return perform(curl, poster->reason, answer, e);
+}

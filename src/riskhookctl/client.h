@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * HTTP to the daemon: its admin socket, and posts as RiskOS makes them
+ *
+ * The one room where libcurl lives. Certificates are always verified.
+ *
+ * Threads: one.   Ownership: borrows what it is given until the call ends.
+ */
+#pragma once
+
+#include "util/buf.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/macros.h"
+#include "util/slice.h"
+
+/* before the first request and after the last; Return: 0, or -EIO */
+int client_init(void) MUST_USE;
+void client_deinit(void);
+
+/* libcurl's version and what it is built with, for --version */
+const char *client_version(void);
+
+/**
+ * client_get_admin() - GET from the daemon's admin socket
+ * @socket: path of the Unix socket
+ * @path:   URL path, "/v1/status"
+ * @answer: the body is appended
+ *
+ * Return: the HTTP status; -ECONNREFUSED when the daemon does not answer; another negative errno.
+ */
+int client_get_admin(const char *socket, const char *path, struct buf *answer,
+		     struct error *e) MUST_USE;
+
+/* where and as whom to post */
+struct post_target {
+	const char *url;
+	const char *connect_to;  /* "HOST:PORT:ADDRESS:PORT" to go to another address, or NULL */
+	const char *certificate; /* PEM file that is trusted besides the system's, or NULL */
+	const char *username;    /* with password: Basic */
+	const char *password;
+	const char *token; /* Bearer */
+};
+
+struct poster;
+
+/**
+ * poster_new() - prepare posts of JSON bodies to one URL, over one kept connection
+ * @target: copied
+ *
+ * Return: the poster, or NULL when out of memory.
+ */
+struct poster *poster_new(const struct post_target *target);
+void poster_free(struct poster *poster);
+DEFINE_CLEANUP(struct poster *, poster_free)
+
+/**
+ * poster_post() - post one body
+ * @answer: the answer's body is appended
+ *
+ * Return: the HTTP status; -ECONNREFUSED when nothing answers there; -EPROTO when TLS or HTTP
+ * failed; another negative errno.
+ */
+int poster_post(struct poster *poster, struct slice body, struct buf *answer,
+		struct error *e) MUST_USE;

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
+#include "riskhookctl/command.h"
+
+const struct command commands[] = {
+	{
+		.name = "init",
+		.run = cmd_init,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "DIR",
+		.accepts = "listen url-host demo",
+		.help = "write a ready configuration into DIR",
+		.details = "A self-signed certificate, random credentials, an example hook and two "
+			   "handlers that\ncall it. Nothing that is there is overwritten.",
+		.example = "riskhookctl init /tmp/riskhook --url-host hooks.example.com",
+	},
+	{
+		.name = "dashboard",
+		.run = cmd_dashboard,
+		.needs = NEEDS_SECRETS,
+		.operands = "",
+		.accepts = "url-host json",
+		.help = "print what to type into the RiskOS Dashboard",
+		.details = "Prints the secrets. A credential of which only the hash is configured "
+			   "cannot be shown.",
+		.example = "riskhookctl dashboard --url-host hooks.example.com",
+	},
+	{
+		.name = "trigger",
+		.run = cmd_trigger,
+		.needs = NEEDS_SECRETS,
+		.offline = "list print",
+		.max_operands = 1,
+		.operands = "[TYPE]",
+		.accepts = "set file as count endpoint url list print same-id json",
+		.help = "post a sample event to the daemon, as RiskOS would",
+		.details =
+			"Each event gets new ids and the current time. Fails unless every answer "
+			"is 200.",
+		.example = "riskhookctl trigger evaluation_completed --set data.decision=REVIEW\n"
+			   "  riskhookctl trigger --file body.json --as dashboard-bearer\n"
+			   "  riskhookctl trigger decision_update --count 100",
+	},
+	{
+		.name = "events",
+		.run = cmd_events,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "type category eval-id customer-id decision status workflow environment "
+			   "since until test no-test limit follow json",
+		.help = "list the events that were received",
+		.details =
+			"Without --json some columns are left out. --follow goes on until Ctrl-C "
+			"and works\nwithout the daemon, too.",
+		.example = "riskhookctl events --decision REVIEW --since 24h\n"
+			   "  riskhookctl events --follow --json",
+	},
+	{
+		.name = "show",
+		.run = cmd_show,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "SEQ|EVENT_ID",
+		.accepts = "payload json",
+		.help = "one event with its deliveries and attempts",
+		.details =
+			"With --json the deliveries are the member `deliveries`, the attempts of "
+			"each its\nmember `history`. --payload prints the body exactly as it came.",
+		.example = "riskhookctl show 17\n  riskhookctl show 17 --payload | jq .data",
+	},
+	{
+		.name = "evaluation",
+		.run = cmd_evaluation,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "EVAL_ID",
+		.accepts = "json",
+		.help = "the state of an evaluation and its time line",
+		.details =
+			"The state is the newest by the events' own times. With --json the events "
+			"are the\nmember `timeline`.",
+		.example = "riskhookctl evaluation 11111111-2222-4333-8444-555555555555",
+	},
+	{
+		.name = "deliveries",
+		.run = cmd_deliveries,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "state handler since limit json",
+		.help = "list deliveries: one event for one handler each",
+		.example = "riskhookctl deliveries --state dead --since 7d",
+	},
+	{
+		.name = "attempts",
+		.run = cmd_attempts,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "DELIVERY",
+		.accepts = "json",
+		.help = "every try of a delivery, with the handler's output",
+		.example = "riskhookctl attempts 812",
+	},
+	{
+		.name = "quarantine",
+		.run = cmd_quarantine,
+		.needs = NEEDS_CONFIG,
+		.max_operands = 1,
+		.operands = "[N]",
+		.accepts = "payload limit json",
+		.help = "list bodies that are not one JSON object",
+		.details = "With N that one alone; --payload prints its body.",
+		.example = "riskhookctl quarantine\n  riskhookctl quarantine 3 --payload | xxd",
+	},
+	{
+		.name = "conflicts",
+		.run = cmd_conflicts,
+		.needs = NEEDS_CONFIG,
+		.max_operands = 1,
+		.operands = "[N]",
+		.accepts = "payload limit json",
+		.help = "list bodies that came under the key of another event",
+		.details =
+			"The first body stays the event. With N that one alone; --payload prints "
+			"its body.",
+		.example = "riskhookctl conflicts\n  riskhookctl conflicts 2 --payload",
+	},
+	{
+		.name = "status",
+		.run = cmd_status,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "json",
+		.help = "ask the running daemon how it is",
+		.example = "riskhookctl status",
+	},
+	{
+		.name = "check-config",
+		.run = cmd_check_config,
+		.needs = NEEDS_SECRETS,
+		.operands = "",
+		.accepts = "",
+		.help = "validate the configuration and its secret files",
+		.example = "riskhookctl -c ./riskhookd.conf check-config",
+	},
+	{
+		.name = "hash-secret",
+		.run = cmd_hash_secret,
+		.operands = "",
+		.accepts = "token",
+		.help = "make a password_hash or token_hash line of a secret",
+		.details =
+			"Reads the secret from the terminal without showing it, or from standard "
+			"input.",
+		.example = "riskhookctl hash-secret\n"
+			   "  riskhookctl hash-secret --token < riskos-token",
+	},
+};
+
+const size_t n_commands = ARRAY_SIZE(commands);
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < n_commands; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
