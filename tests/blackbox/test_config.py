@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A wrong configuration is refused with file and line; a right one means what it says."""
+
+import os
+import re
+
+import pytest
+
+from lib.client import bearer
+from lib.config import write_secret
+from lib.daemon import DaemonFailed, run, run_ctl
+from lib.events import body, body_of_size
+from lib.settings import RISKHOOKD
+
+
+@pytest.fixture
+def daemon(make_daemon):
+    """Configured, not started."""
+    return make_daemon(start=False)
+
+
+def check(daemon):
+    """Both programs must come to the same verdict. Returns riskhookd's."""
+    by_daemon = run(RISKHOOKD, "-c", daemon.config.path, "--check")
+    by_ctl = run_ctl("-c", daemon.config.path, "check-config")
+    assert by_daemon.code == by_ctl.code, (by_daemon, by_ctl)
+    assert not daemon.config.store.exists(), "a check changes nothing"
+    return by_daemon
+
+
+def append(daemon, text):
+    """Add lines to the configuration; return the number of the first one."""
+    before = daemon.config.path.read_text()
+    daemon.config.path.write_text(before + text)
+    return before.count("\n") + 1
+
+
+def assert_refused(daemon, path, line=None):
+    result = check(daemon)
+    assert result.code == 1
+    number = r"\d+" if line is None else str(line)
+    assert re.search(rf"^{re.escape(str(path))}:{number}: \S", result.err, re.MULTILINE), \
+        f"expected {path}:{number}: in {result.err!r}"
+    with pytest.raises(DaemonFailed) as failure:
+        daemon.start()
+    assert failure.value.code == 1
+    return result.err
+
+
+def test_the_configuration_of_these_tests_is_right(daemon):
+    assert check(daemon).code == 0
+
+
+HANDLER = "[handler h]\ntype = exec\ncommand = /bin/true\n"
+CREDENTIAL = "[credential c]\nendpoint = riskos\ntype = bearer\n"
+
+# What is appended -> the line of it (from 0) that is wrong.
+WRONG = {
+    "an unknown section": ("[sever]\nlisten = 127.0.0.1:1\n", None),
+    "an unknown key": ("[server]\nlissen = 127.0.0.1:1\n", 1),
+    "a value that was given before": ("[log]\nlevel = debug\n", 1),
+    "a key of another section": ("[store]\nlevel = info\n", 1),
+    "no value": ("[server]\nmax_body =\n", 1),
+    "no equals sign": ("[server]\nmax_body\n", 1),
+    "a number that is none": ("[server]\nmax_connections = many\n", 1),
+    "a number that is too small": ("[server]\nmax_connections = 0\n", 1),
+    "a number that is too large": ("[server]\nmax_connections = 100001\n", 1),
+    "a huge number": ("[server]\nmax_connections = 99999999999999999999999\n", 1),
+    "a negative number": ("[server]\nthreads = -1\n", 1),
+    "a size without sense": ("[server]\nmax_body = 2 potatoes\n", 1),
+    "a size that is too small": ("[server]\nmax_body = 1\n", 1),
+    "a size that is too large": ("[server]\nmax_body = 1GiB\n", 1),
+    "a duration without a unit that exists": ("[server]\nrequest_timeout = 15 fortnights\n", 1),
+    "a duration that is too short": ("[server]\nrequest_timeout = 1ms\n", 1),
+    "a bool that is none": ("[server]\ninsecure_http = maybe\n", 1),
+    "an enum that is none": ("[log]\nformat = xml\n", 1),
+    "an address without a port": ("[server]\nlisten = 127.0.0.1\n", 1),
+    "an address with a name": ("[server]\nlisten = localhost:8443\n", 1),
+    "a port that is too large": ("[server]\nlisten = 127.0.0.1:65536\n", 1),
+    "admin on all addresses": ("[admin]\nlisten = 0.0.0.0:9464\n", 1),
+    "a prefix with host bits": ("[server]\ntrusted_proxies = 192.0.2.1/24\n", 1),
+    "a prefix that is too long": ("[server]\ntrusted_proxies = 192.0.2.0/33\n", 1),
+    "an endpoint without a name": ("[endpoint]\npath = /x\n", None),
+    "an endpoint with a bad name": ("[endpoint a/b]\npath = /x\n", None),
+    "an endpoint with a relative path": ("[endpoint x]\npath = webhooks\n", 1),
+    "two endpoints on one path": ("[endpoint x]\npath = /webhooks/riskos\n", None),
+    "a dedup that is none": ("[endpoint x]\npath = /x\ndedup = never\n", 2),
+    "a credential of no endpoint": ("[credential c]\ntype = bearer\ntoken_file = token\n", None),
+    "a credential of an unknown endpoint":
+        ("[credential c]\nendpoint = risk\ntype = bearer\ntoken_file = token\n", None),
+    "a credential without a type": ("[credential c]\nendpoint = riskos\n", None),
+    "a credential of an unknown type": ("[credential c]\nendpoint = riskos\ntype = digest\n", 2),
+    "bearer without a token": (CREDENTIAL, None),
+    "bearer with two tokens":
+        (CREDENTIAL + "token_file = token\ntoken_hash = sha256:" + "0" * 64 + "\n", None),
+    "bearer with a password": (CREDENTIAL + "token_file = token\npassword_file = password\n", None),
+    "basic without a username":
+        ("[credential c]\nendpoint = riskos\ntype = basic\npassword_file = password\n", None),
+    "a username with a colon":
+        ("[credential c]\nendpoint = riskos\ntype = basic\nusername = a:b\n"
+         "password_file = password\n", None),
+    "a token hash that is none": (CREDENTIAL + "token_hash = sha256:xyz\n", None),
+    "a password hash that is none":
+        ("[credential c]\nendpoint = riskos\ntype = basic\nusername = u\n"
+         "password_hash = scrypt:1\n", None),
+    "a time that is none": (CREDENTIAL + "token_file = token\nnot_after = tomorrow\n", 4),
+    "a validity that never is":
+        (CREDENTIAL + "token_file = token\nnot_before = 2030-01-01T00:00:00Z\n"
+         "not_after = 2029-01-01T00:00:00Z\n", None),
+    "a secret file that is not there": (CREDENTIAL + "token_file = nowhere\n", None),
+    "a handler without a type": ("[handler h]\ncommand = /bin/true\n", None),
+    "a handler of an unknown type": ("[handler h]\ntype = http\n", 1),
+    "exec without a command": ("[handler h]\ntype = exec\n", None),
+    "exec with a socket": (HANDLER + "socket = /run/x\n", None),
+    "unix without a socket": ("[handler h]\ntype = unix\n", None),
+    "unix with a command":
+        ("[handler h]\ntype = unix\nsocket = /run/x\ncommand = /bin/true\n", None),
+    "an open quote": ("[handler h]\ntype = exec\ncommand = /bin/echo 'x\n", 2),
+    "an env without a value": (HANDLER + "env = NAME\n", None),
+    "a concurrency of none": (HANDLER + "concurrency = 0\n", 3),
+    "an order that is none": (HANDLER + "order = random\n", 3),
+    "retry_max below retry_initial": (HANDLER + "retry_initial = 10m\nretry_max = 1s\n", None),
+}
+
+
+@pytest.mark.parametrize("text, line", WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_line_is_refused_with_file_and_line(daemon, text, line):
+    first = append(daemon, text)
+    assert_refused(daemon, daemon.config.path, None if line is None else first + line)
+
+
+def test_a_key_before_any_section_is_refused(daemon):
+    daemon.config.path.write_text("listen = 127.0.0.1:1\n" + daemon.config.path.read_text())
+    assert_refused(daemon, daemon.config.path, 1)
+
+
+@pytest.mark.parametrize("text", [
+    "[credential c]\nendpoint = riskos\ntype = oauth_client\nclient_id = x\n",
+    "[credential c]\nendpoint = riskos\ntype = jwt\nissuer = https://idp.example.com\n",
+    "[credential c]\nendpoint = riskos\ntype = introspection\n",
+    HANDLER + "filter = .data\n",
+    HANDLER + "transform = .data\n",
+    HANDLER + "mode = worker\n",
+])
+def test_what_comes_later_is_refused_by_name(daemon, text):
+    append(daemon, text)
+    assert "not supported by this version" in assert_refused(daemon, daemon.config.path)
+
+
+@pytest.mark.parametrize("option", ["endpoint = nowhere", "category = nowhere"])
+def test_a_handler_that_nothing_can_match_is_at_least_told(daemon, option):
+    append(daemon, HANDLER + option + "\n")
+    assert "nowhere" in check(daemon).err
+
+
+def test_plain_http_is_refused_off_loopback(daemon):
+    daemon.config.update({"server": {"listen": "0.0.0.0:0", "insecure_http": "yes"}})
+    daemon.config.write()
+    assert_refused(daemon, daemon.config.path)
+
+
+@pytest.mark.parametrize("option", ["tls_certificate", "tls_private_key"])
+@pytest.mark.parametrize("content", [None, "", "no PEM\n"], ids=["absent", "empty", "rubbish"])
+def test_a_bad_certificate_or_key_stops_the_start(daemon, option, content):
+    path = daemon.folder / "bad.pem"
+    if content is not None:
+        write_secret(path, content)
+    daemon.config.update({"server": {option: path}})
+    daemon.config.write()
+    with pytest.raises(DaemonFailed) as failure:
+        daemon.start()
+    assert failure.value.code == 1
+    assert option in failure.value.output or "bad.pem" in failure.value.output
+
+
+def test_a_missing_file_is_an_error_that_names_it(folder):
+    for result in (run(RISKHOOKD, "-c", folder / "none.conf", "--check"),
+                   run_ctl("-c", folder / "none.conf", "check-config"),
+                   run_ctl("-c", folder / "none.conf", "events")):
+        assert result.code == 1
+        assert "none.conf" in result.err
+
+
+def test_a_line_that_is_too_long_is_refused_and_never_cut(daemon):
+    line = append(daemon, "; a comment\n[server]\ntrusted_proxies = " + "192.0.2.1, " * 3000
+                  + "127.0.0.1\n")
+    assert_refused(daemon, daemon.config.path, line + 2)
+
+
+def test_a_list_may_repeat_its_key(make_daemon):
+    prefixes = [f"198.51.100.{i}, 203.0.113.{i}" for i in range(250)] + ["127.0.0.0/8"]
+    daemon = make_daemon({"endpoint riskos": {"allow_from": prefixes}})
+    assert daemon.post(body()).result == "stored"
+
+
+def test_comments_and_blanks_are_allowed(daemon):
+    append(daemon, "\n; a comment\n# another\n  \n[store] ; behind a section\n"
+                   "max_pending = 100   ; behind a value\n")
+    assert check(daemon).code == 0
+
+
+# conf.d
+
+def add_conf(daemon, name, text):
+    path = daemon.folder / "conf.d" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_conf_d_is_read_in_the_order_of_names_and_the_last_one_counts(daemon):
+    add_conf(daemon, "20-more.conf", "[server]\nmax_body = 8KiB\n")
+    add_conf(daemon, "10-less.conf", "[server]\nmax_body = 4KiB\n")
+    add_conf(daemon, "30-ignored.conf.bak", "[server]\nmax_body = 1KiB\nnonsense\n")
+    daemon.start()
+    assert daemon.post(body_of_size(8192)).result == "stored"
+    assert daemon.post(body_of_size(8193)).status == 413
+
+
+def test_conf_d_adds_handlers_and_credentials(daemon):
+    write_secret(daemon.folder / "added-token", "token-that-was-added\n")
+    add_conf(daemon, "handler.conf", "[handler added]\ntype = exec\ncommand = /bin/true\n")
+    add_conf(daemon, "credential.conf", "[credential added]\nendpoint = riskos\ntype = bearer\n"
+                                        "token_file = added-token\n")
+    daemon.start()
+    seq = daemon.stored(body(), auth=bearer("token-that-was-added"))
+    daemon.delivery(seq, "added")
+
+
+def test_an_error_in_conf_d_names_that_file(daemon):
+    path = add_conf(daemon, "50-wrong.conf", "# fine\n[server]\nnonsense = 1\n")
+    assert_refused(daemon, path, 3)
+
+
+# Secrets
+
+@pytest.mark.parametrize("mode", [0o640, 0o604, 0o644, 0o660])
+def test_a_secret_that_others_can_read_is_refused(daemon, mode):
+    (daemon.folder / "token").chmod(mode)
+    assert "token" in assert_refused(daemon, daemon.config.path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"x" * 5000], ids=["empty", "newline", "too long"])
+def test_a_secret_that_cannot_be_one_is_refused(daemon, content):
+    write_secret(daemon.folder / "token", content)
+    assert_refused(daemon, daemon.config.path)
+
+
+def test_one_trailing_newline_is_not_part_of_a_secret(make_daemon):
+    def prepare(daemon):
+        write_secret(daemon.folder / "token", "the-token-itself\n")
+
+    daemon = make_daemon(prepare=prepare)
+    assert daemon.post(body(), auth=bearer("the-token-itself")).result == "stored"
+
+
+def test_a_secret_is_taken_from_the_credentials_directory_first(make_daemon, folder):
+    write_secret(folder / "token", "token-from-systemd\n", mode=0o440)
+    daemon = make_daemon(environment={"CREDENTIALS_DIRECTORY": str(folder)})
+    daemon.secrets.append("token-from-systemd")
+    assert daemon.post(body(), auth=bearer("token-from-systemd")).result == "stored"
+    refused = daemon.post(body(), auth="bearer", source=daemon.new_source())
+    assert refused.status == 401, "the file beside the configuration is not looked at"
+    assert daemon.post(body(), auth="basic").result == "stored", "but it is for the others"
+
+
+def test_an_error_never_shows_a_secret(daemon):
+    write_secret(daemon.folder / "token", "never-show-this" * 400)
+    result = check(daemon)
+    assert result.code == 1
+    assert "never-show-this" not in result.err + result.out
+
+
+# Programs
+
+@pytest.mark.parametrize("program", ["riskhookd", "riskhookctl"])
+def test_help_and_version_need_no_configuration(program):
+    for option in ("--help", "--version"):
+        result = run(RISKHOOKD.with_name(program), option)
+        assert result.code == 0 and result.err == ""
+        assert program in result.out
+
+
+def test_dump_options_tells_every_option():
+    out = run(RISKHOOKD, "--dump-options").out
+    for name in ("tls_priorities", "auth_failures_window", "quarantine_max", "allow_from",
+                 "token_hash", "retry_for"):
+        assert name in out
+
+
+def test_a_second_daemon_on_the_same_port_says_so(make_daemon):
+    first = make_daemon()
+    second = make_daemon(start=False)
+    second.config.update({"server": {"listen": f"127.0.0.1:{first.port}"}})
+    second.config.write()
+    with pytest.raises(DaemonFailed) as failure:
+        second.start()
+    assert failure.value.code == 1
+    assert str(first.port) in failure.value.output
+    assert first.post(body()).result == "stored"
+
+
+def test_a_relative_path_counts_from_the_configuration(make_daemon):
+    daemon = make_daemon({"store": {"path": "data.db"}}, start=False)
+    cwd = os.getcwd()
+    os.chdir("/")
+    try:
+        daemon.start()
+    finally:
+        os.chdir(cwd)
+    daemon.stored(body())
+    assert (daemon.folder / "data.db").exists()

@@ -1,0 +1,44 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs each libFuzzer program for FUZZ_SECONDS from the fixtures and its own corpus. New inputs go
+# to a folder beside the program, never into the repository. Fails on a finding, and when a program
+# got through fewer than 10,000 inputs: then it is too slow to find anything.
+#
+# usage: FUZZ_SECONDS=30 fuzz.sh PROGRAM...
+set -eu
+
+LEAST=10000
+root=$(cd "$(dirname "$0")/../.." && pwd)
+status=0
+
+executed() {
+    sed -n 's/^stat::number_of_executed_units: *//p' "$1"
+}
+
+for program in "$@"; do
+    name=$(basename "$program")
+    found=$program.corpus
+    log=$program.log
+    mkdir -p "$found"
+    corpus="$found $root/tests/fixtures"
+    [ ! -d "$root/tests/fuzz/corpus/$name" ] || corpus="$corpus $root/tests/fuzz/corpus/$name"
+
+    # $corpus is a list; paths of a checkout with blanks in them would not survive make either
+    if ! "$program" -max_total_time="${FUZZ_SECONDS:-30}" -max_len=65536 -timeout=10 \
+        -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$program." $corpus \
+        >"$log" 2>&1; then
+        tail -n 60 "$log" >&2
+        echo "fuzz $name: FAILED, see $log" >&2
+        status=1
+        continue
+    fi
+
+    n=$(executed "$log")
+    echo "fuzz $name: ${n:-0} inputs, no finding"
+    if [ "${n:-0}" -lt "$LEAST" ]; then
+        echo "fuzz $name: FAILED, fewer than $LEAST inputs" >&2
+        status=1
+    fi
+done
+exit "$status"

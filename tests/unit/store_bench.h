@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * For the tests of the store: a real file in a folder of its own, and short ways to ask and tell
+ */
+#pragma once
+
+#include <inttypes.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+#include <sqlite3.h>
+
+#include "core/config.h"
+#include "intake/event.h"
+#include "store/queue.h"
+#include "store/store.h"
+
+struct place {
+	char folder[64], path[96];
+	struct config config;
+};
+
+static inline void place_make(struct place *p)
+{
+	*p = (struct place){.folder = "/tmp/riskhook-store-XXXXXX"};
+	assert_non_null(mkdtemp(p->folder));
+	(void)snprintf(p->path, sizeof(p->path), "%s/events.db", p->folder);
+	p->config.store.path = p->path;
+	p->config.store.quarantine_max = 3;
+}
+
+static inline void place_remove(struct place *p)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm", "-journal", ".lock"};
+	char path[128];
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", p->path, suffixes[i]);
+		(void)unlink(path);
+	}
+	assert_int_equal(rmdir(p->folder), 0);
+}
+
+static inline struct store *open_store_at(struct place *p)
+{
+	struct error e = ERROR_INIT;
+	struct store *store = NULL;
+
+	if (store_new(&p->config, NULL, NULL, &store, &e) < 0)
+		fail_msg("%s", e.text);
+	return store;
+}
+
+/* run SQL on a connection of its own; the first column of the first row as a number, or -1 */
+static inline int64_t ask(const struct place *p, const char *sql)
+{
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	int64_t n = -1;
+
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	(void)sqlite3_busy_timeout(db, 5000);
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	if (sqlite3_step(stmt) == SQLITE_ROW)
+		n = sqlite3_column_int64(stmt, 0);
+	assert_int_equal(sqlite3_finalize(stmt), SQLITE_OK);
+	sqlite3_close(db);
+	return n;
+}
+
+/* is this true of the database? */
+#define assert_sql(place, condition) assert_int_equal(ask(place, "SELECT " condition), 1)
+
+/* an event on its way, with its body */
+struct post {
+	struct event event;
+	struct event_op op;
+	char body[512];
+};
+
+static inline void post_prepare(struct post *post, int64_t received_at)
+{
+	post->op = (struct event_op){
+		.op = {.kind = STORE_OP_EVENT},
+		.event = &post->event,
+		.body = slice_of(post->body),
+		.from = {.endpoint = SLICE("riskos"),
+			 .credential = SLICE("dashboard"),
+			 .address = SLICE("192.0.2.1"),
+			 .received_at = received_at},
+	};
+	assert_int_equal(event_recognize(post->op.body, &post->event), EVENT_OK);
+}
+
+/* post a body and wait; the outcome is in the result's op */
+static inline struct post post_event(struct store *store, int dedup, const char *body)
+{
+	static int64_t received_at = 1000;
+	struct post post;
+
+	(void)snprintf(post.body, sizeof(post.body), "%s", body);
+	post_prepare(&post, received_at++);
+	post.op.dedup = dedup;
+	assert_int_equal(store_submit_wait(store, &post.op.op), 0);
+	return post;
+}
+
+/* one event of an evaluation, with a type and an id */
+static inline int64_t post_simple(struct store *store, const char *eval_id, const char *id)
+{
+	char body[256];
+
+	(void)snprintf(body, sizeof(body),
+		       "{\"event_type\":\"case_closure\",\"event_id\":\"%s\","
+		       "\"data\":{\"eval_id\":\"%s\"}}",
+		       id, eval_id);
+	return post_event(store, DEDUP_EVENT, body).op.seq;
+}
+
+/* a delivery of an event for a handler; return: its number */
+static inline int64_t route_to(struct store *store, const struct place *p, int64_t seq,
+			       const char *handler, int64_t now)
+{
+	struct route route = {.seq = seq, .handler = handler};
+	struct route_op op = {
+		.op = {.kind = STORE_OP_ROUTE},
+		.routes = &route,
+		.n_routes = 1,
+		.routed_seq = seq,
+		.now = now,
+	};
+
+	assert_int_equal(store_submit_wait(store, &op.op), 0);
+	return ask(p, "SELECT max(delivery) FROM deliveries");
+}
+
+/* Return: the op's result; *ret_began tells the rest */
+static inline int begin_attempt(struct store *store, int64_t delivery, int attempt, bool *ret_began)
+{
+	__typeof__(*((struct begin_op *)0)->items) item = {.delivery = delivery, .attempt = attempt};
+	struct begin_op op = {
+		.op = {.kind = STORE_OP_BEGIN}, .items = &item, .n_items = 1, .now = 50};
+	int r = store_submit_wait(store, &op.op);
+
+	*ret_began = item.began;
+	return r;
+}
+
+static inline void finish_attempt(struct store *store, int64_t delivery, int attempt,
+				  enum delivery_state state, int64_t due_at)
+{
+	struct finish_op op = {
+		.op = {.kind = STORE_OP_FINISH},
+		.delivery = delivery,
+		.attempt = attempt,
+		.outcome = state == DELIVERY_DONE ? ATTEMPT_OK : ATTEMPT_RETRY,
+		.state = state,
+		.now = 60,
+		.due_at = due_at,
+		.code = state == DELIVERY_DONE ? 0 : 75,
+		.reason = SLICE("because"),
+		.output = SLICE("said"),
+	};
+
+	assert_int_equal(store_submit_wait(store, &op.op), 0);
+}

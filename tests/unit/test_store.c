@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store over a real file: what is kept of events, and how deliveries move
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "store_bench.h"
+
+struct world {
+	struct place place;
+	struct store *store;
+};
+
+static int make(void **state)
+{
+	static struct world w;
+
+	place_make(&w.place);
+	w.store = open_store_at(&w.place);
+	*state = &w;
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	struct world *w = *state;
+
+	store_free(w->store);
+	place_remove(&w->place);
+	return 0;
+}
+
+/* ---- events ---- */
+
+/* one post after the other, each with what becomes of it; a number names the event it counts to */
+struct expected {
+	const char *body;
+	enum event_stored stored;
+	int64_t seq;
+};
+
+static void assert_posts(struct store *store, int dedup, const struct expected *cases, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct post post = post_event(store, dedup, cases[i].body);
+
+		if (post.op.stored != cases[i].stored || post.op.seq != cases[i].seq)
+			fail_msg("%s: %d, seq %" PRId64, cases[i].body, (int)post.op.stored,
+				 post.op.seq);
+	}
+}
+
+#define EVENT(type, id, eval_id, rest)                                                             \
+	"{\"event_type\":\"" type "\",\"event_id\":\"" id "\",\"data\":{\"eval_id\":\"" eval_id    \
+	"\"" rest "}}"
+
+static void test_dedup_by_event(void **state)
+{
+	static const struct expected cases[] = {
+		{EVENT("case_closure", "1", "e", ""), EVENT_STORED, 1},
+		{EVENT("case_closure", "1", "e", ""), EVENT_DUPLICATE, 1},
+		{EVENT("case_closure", "1", "e", ",\"x\":1"), EVENT_CONFLICT, 1},
+		{EVENT("case_closure", "2", "e", ""), EVENT_STORED, 2}, /* no seq was used up */
+		{EVENT("case_closure", "1", "f", ""), EVENT_STORED, 3},
+		{EVENT("case_status_updated", "1", "e", ""), EVENT_STORED, 4},
+		{EVENT("Case-Closure", "1", "e", ""), EVENT_CONFLICT, 1}, /* the same type */
+		{"{\"event_id\":\"1\"}", EVENT_STORED, 5},
+		{"{\"event_id\":\"1\"}", EVENT_DUPLICATE, 5},
+		{"{}", EVENT_STORED, 6}, /* identity: the body's digest */
+		{"{}", EVENT_DUPLICATE, 6},
+		{"{ }", EVENT_STORED, 7},
+	};
+	struct world *w = *state;
+
+	assert_posts(w->store, DEDUP_EVENT, cases, ARRAY_SIZE(cases));
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM events"), 7);
+	assert_int_equal(ask(&w->place, "SELECT duplicates FROM events WHERE seq = 1"), 1);
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM payloads"), 7);
+	assert_sql(&w->place, "CAST(body AS TEXT) = '{ }' FROM payloads WHERE seq = 7");
+}
+
+static void test_dedup_by_evaluation(void **state)
+{
+	static const struct expected cases[] = {
+		{EVENT("case_closure", "1", "e", ""), EVENT_STORED, 1},
+		{EVENT("case_closure", "2", "e", ""), EVENT_CONFLICT, 1},
+		{EVENT("case_closure", "1", "e", ""), EVENT_DUPLICATE, 1},
+		{EVENT("case_status_updated", "1", "e", ""), EVENT_STORED, 2},
+		{EVENT("case_closure", "1", "f", ""), EVENT_STORED, 3},
+		/* without an evaluation only the identity is left */
+		{"{\"event_type\":\"case_closure\",\"event_id\":\"1\"}", EVENT_STORED, 4},
+		{"{\"event_type\":\"case_closure\",\"event_id\":\"2\"}", EVENT_STORED, 5},
+		{"{\"event_type\":\"case_closure\",\"event_id\":\"2\"}", EVENT_DUPLICATE, 5},
+	};
+	struct world *w = *state;
+
+	assert_posts(w->store, DEDUP_EVALUATION, cases, ARRAY_SIZE(cases));
+}
+
+static void test_conflicts_are_kept_once(void **state)
+{
+	struct world *w = *state;
+	int64_t first = post_event(w->store, DEDUP_EVENT, EVENT("t", "1", "e", "")).op.seq;
+
+	for (int i = 0; i < 3; i++)
+		(void)post_event(w->store, DEDUP_EVENT, EVENT("t", "1", "e", ",\"a\":1"));
+	(void)post_event(w->store, DEDUP_EVENT, EVENT("t", "1", "e", ",\"b\":1"));
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM conflicts"), 2);
+	assert_int_equal(ask(&w->place, "SELECT posts FROM conflicts ORDER BY conflict"), 3);
+	assert_int_equal(ask(&w->place, "SELECT seq FROM conflicts"), first);
+	assert_sql(&w->place, "instr(body, CAST('\"a\":1' AS BLOB)) > 0 FROM conflicts");
+	assert_sql(&w->place, "instr(body, CAST('\"a\":1' AS BLOB)) = 0 FROM payloads"); /* the first stays */
+}
+
+static void test_provenance(void **state)
+{
+	struct world *w = *state;
+
+	(void)post_event(w->store, DEDUP_EVENT, "{}");
+	assert_sql(&w->place, "endpoint = 'riskos' AND credential = 'dashboard'"
+			      " AND address = '192.0.2.1' AND received_at > 0 AND id_derived"
+			      " AND body_bytes = 2 FROM events");
+}
+
+/* ---- quarantine ---- */
+
+static void quarantine(struct store *store, const char *body)
+{
+	struct sha256 digest = sha256_of(body, strlen(body));
+	struct quarantine_op op = {
+		.op = {.kind = STORE_OP_QUARANTINE},
+		.body = slice_of(body),
+		.from = {.endpoint = SLICE("riskos"), .received_at = 1},
+		.reason = "not JSON",
+		.body_sha256 = &digest,
+	};
+
+	assert_int_equal(store_submit_wait(store, &op.op), 0);
+}
+
+static void test_quarantine_is_bounded(void **state)
+{
+	struct world *w = *state;
+
+	quarantine(w->store, "one");
+	quarantine(w->store, "two");
+	for (int i = 0; i < 10; i++) /* a sender that repeats itself pushes nobody out */
+		quarantine(w->store, "two");
+	quarantine(w->store, "");
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM quarantine"), 3);
+	assert_int_equal(ask(&w->place, "SELECT posts FROM quarantine WHERE body = X'74776F'"), 11);
+	quarantine(w->store, "four");
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM quarantine"), 3);
+	assert_sql(&w->place, "NOT EXISTS (SELECT 1 FROM quarantine WHERE body = X'6F6E65')");
+}
+
+/* ---- the projection ---- */
+
+#define DECISION(id, decision, at)                                                                 \
+	EVENT("decision_update", id, "e",                                                          \
+	      ",\"decision\":\"" decision "\",\"decision_at\":\"2026-01-01T00:00:" at "Z\"")
+
+static void test_newest_decision_by_its_own_time(void **state)
+{
+	struct world *w = *state;
+
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "REVIEW", "10"));
+	assert_sql(&w->place, "decision = 'REVIEW' AND decision_changes = 0 FROM evaluations");
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("2", "review", "15"));
+	assert_sql(&w->place, "decision_changes = 0 FROM evaluations");
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("3", "ACCEPT", "20"));
+	assert_sql(&w->place, "decision = 'ACCEPT' AND decision_changes = 1 FROM evaluations");
+	/* late, in between: REVIEW, REJECT, ACCEPT */
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("4", "REJECT", "17"));
+	assert_sql(&w->place, "decision = 'ACCEPT' AND decision_changes = 2 FROM evaluations");
+	/* late, before all: ACCEPT, REVIEW, REJECT, ACCEPT */
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("5", "ACCEPT", "05"));
+	assert_sql(&w->place, "decision = 'ACCEPT' AND decision_changes = 3 FROM evaluations");
+	assert_sql(&w->place, "events = 5 FROM evaluations");
+}
+
+static void test_duplicates_do_not_count(void **state)
+{
+	struct world *w = *state;
+
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "REVIEW", "10"));
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "REVIEW", "10"));
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "REJECT", "20")); /* a conflict */
+	assert_sql(&w->place, "events = 1 AND decision = 'REVIEW' FROM evaluations");
+}
+
+/* an event without a decision moves the status, and leaves the decision as it is */
+static void test_each_state_has_its_own_time(void **state)
+{
+	struct world *w = *state;
+
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "ACCEPT", "10"));
+	(void)post_event(w->store, DEDUP_EVENT,
+			 EVENT("case_status_updated", "2", "e",
+			       ",\"status\":\"CLOSED\",\"sub_status\":\"Accept\","
+			       "\"updated_at\":\"2026-01-01T00:00:30Z\""));
+	assert_sql(&w->place, "decision = 'ACCEPT' AND status = 'CLOSED' AND sub_status = 'Accept'"
+			      " FROM evaluations");
+	(void)post_event(w->store, DEDUP_EVENT,
+			 EVENT("case_status_updated", "3", "e",
+			       ",\"status\":\"OPEN\",\"updated_at\":\"2026-01-01T00:00:20Z\""));
+	assert_sql(&w->place, "status = 'CLOSED' AND sub_status = 'Accept' FROM evaluations");
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("4", "REJECT", "15"));
+	assert_sql(&w->place, "decision = 'REJECT' AND status = 'CLOSED' FROM evaluations");
+}
+
+static void test_no_own_time_counts_from_arrival(void **state)
+{
+	struct world *w = *state;
+
+	(void)post_event(w->store, DEDUP_EVENT,
+			 EVENT("decision_update", "1", "e", ",\"decision\":\"REVIEW\""));
+	(void)post_event(w->store, DEDUP_EVENT,
+			 EVENT("decision_update", "2", "e", ",\"decision\":\"ACCEPT\""));
+	assert_sql(&w->place, "decision = 'ACCEPT' AND decision_changes = 1 FROM evaluations");
+}
+
+static void test_seen_times_do_not_go_back(void **state)
+{
+	struct world *w = *state;
+	static const int64_t received_at[] = {500, 300, 400, 700, 600};
+	struct post post;
+
+	for (size_t i = 0; i < ARRAY_SIZE(received_at); i++) {
+		(void)snprintf(post.body, sizeof(post.body),
+			       "{\"event_id\":\"%zu\",\"data\":{\"eval_id\":\"e\"}}", i);
+		post_prepare(&post, received_at[i]);
+		assert_int_equal(store_submit_wait(w->store, &post.op.op), 0);
+	}
+	assert_sql(&w->place, "first_seen = 300 AND last_seen = 700 AND events = 5 FROM evaluations");
+}
+
+static void test_no_evaluation_no_projection(void **state)
+{
+	struct world *w = *state;
+
+	(void)post_event(w->store, DEDUP_EVENT, "{\"event_type\":\"case_closure\"}");
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM evaluations"), 0);
+}
+
+static void test_test_events_are_no_evaluation(void **state)
+{
+	struct world *w = *state;
+	struct post post = {.body = DECISION("1", "REJECT", "10")};
+
+	post_prepare(&post, 1);
+	post.event.test = true;
+	assert_int_equal(store_submit_wait(w->store, &post.op.op), 0);
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM evaluations"), 0);
+	/* nor does it count when the time line is read again */
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("2", "ACCEPT", "20"));
+	(void)post_event(w->store, DEDUP_EVENT, DECISION("3", "ACCEPT", "05"));
+	assert_sql(&w->place, "decision = 'ACCEPT' AND decision_changes = 0 AND events = 2"
+			      " FROM evaluations");
+}
+
+/* ---- deliveries ---- */
+
+static void test_route(void **state)
+{
+	struct world *w = *state;
+	int64_t seq = post_simple(w->store, "e", "evt-1");
+
+	assert_int_equal(route_to(w->store, &w->place, seq, "h", 10), 1);
+	assert_int_equal(route_to(w->store, &w->place, seq, "h", 20), 1); /* once only */
+	assert_sql(&w->place, "state = 'pending' AND due_at = 10 AND created_at = 10"
+			      " AND eval_id = 'e' AND attempts = 0 FROM deliveries");
+	assert_int_equal(ask(&w->place, "SELECT routed_seq FROM router"), seq);
+	(void)route_to(w->store, &w->place, 0, "h", 30); /* never back; no such event: nothing */
+	assert_int_equal(ask(&w->place, "SELECT routed_seq FROM router"), seq);
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM deliveries"), 1);
+}
+
+static void test_begin_and_finish(void **state)
+{
+	struct world *w = *state;
+	int64_t seq = post_simple(w->store, "e", "evt-1");
+	int64_t delivery = route_to(w->store, &w->place, seq, "h", 10);
+	bool began;
+
+	assert_int_equal(begin_attempt(w->store, delivery, 1, &began), 0);
+	assert_true(began);
+	assert_sql(&w->place, "state = 'running' AND attempts = 1 FROM deliveries");
+	assert_sql(&w->place, "started_at = 50 AND ended_at IS NULL FROM attempts");
+	assert_int_equal(begin_attempt(w->store, delivery, 2, &began), 0);
+	assert_false(began); /* it runs already */
+
+	finish_attempt(w->store, delivery, 1, DELIVERY_PENDING, 99);
+	assert_sql(&w->place, "state = 'pending' AND due_at = 99 AND outcome = 'retry'"
+			      " AND reason = 'because' FROM deliveries");
+	assert_sql(&w->place, "ended_at = 60 AND outcome = 'retry' AND code = 75"
+			      " AND signal IS NULL AND output = X'73616964' FROM attempts");
+	finish_attempt(w->store, delivery, 1, DELIVERY_DEAD, 0); /* too late: not running */
+	assert_sql(&w->place, "state = 'pending' FROM deliveries");
+
+	assert_int_equal(begin_attempt(w->store, delivery, 2, &began), 0);
+	finish_attempt(w->store, delivery, 2, DELIVERY_DONE, 0);
+	assert_sql(&w->place, "state = 'done' AND attempts = 2 AND outcome = 'ok' FROM deliveries");
+	assert_int_equal(begin_attempt(w->store, delivery, 3, &began), 0);
+	assert_false(began); /* done is done */
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM attempts"), 2);
+}
+
+static void test_output_is_cut(void **state)
+{
+	static char output[ATTEMPT_OUTPUT_MAX + 1];
+	struct world *w = *state;
+	int64_t delivery = route_to(w->store, &w->place, post_simple(w->store, "e", "1"), "h", 10);
+	struct finish_op op = {
+		.op = {.kind = STORE_OP_FINISH},
+		.delivery = delivery,
+		.attempt = 1,
+		.outcome = ATTEMPT_TIMEOUT,
+		.state = DELIVERY_PENDING,
+		.code = -1,
+		.signal = 15,
+		.output = slice_make(output, sizeof(output)),
+	};
+	bool began;
+
+	assert_int_equal(begin_attempt(w->store, delivery, 1, &began), 0);
+	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+	assert_sql(&w->place, "length(output) = 16384 AND output_cut AND code IS NULL"
+			      " AND signal = 15 AND reason IS NULL FROM attempts");
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_dedup_by_event),
+		TEST(test_dedup_by_evaluation),
+		TEST(test_conflicts_are_kept_once),
+		TEST(test_provenance),
+		TEST(test_quarantine_is_bounded),
+		TEST(test_newest_decision_by_its_own_time),
+		TEST(test_duplicates_do_not_count),
+		TEST(test_each_state_has_its_own_time),
+		TEST(test_no_own_time_counts_from_arrival),
+		TEST(test_seen_times_do_not_go_back),
+		TEST(test_no_evaluation_no_projection),
+		TEST(test_test_events_are_no_evaluation),
+		TEST(test_route),
+		TEST(test_begin_and_finish),
+		TEST(test_output_is_cut),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
