@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include "core/config.h"
+#include "intake/credential.h"
 #include "util/slice.h"
 
 struct credential_set;
@@ -44,8 +45,8 @@ int credential_set_new(const struct config *config, const char *endpoint,
 void credential_set_free(struct credential_set *set);
 DEFINE_CLEANUP(struct credential_set *, credential_set_free)
 
-/* Is there any credential of this type: does the challenge offer its scheme? */
-bool credential_set_offers(const struct credential_set *set, enum credential_type type);
+/* Is there any credential of this scheme: does the challenge offer it? */
+bool credential_set_offers(const struct credential_set *set, enum scheme scheme);
 
 /**
  * auth_check() - check one request

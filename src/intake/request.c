@@ -100,10 +100,10 @@ static void add_challenges(struct MHD_Response *response, const struct request *
 {
 	const struct credential_set *set = r->admission.endpoint->credentials;
 
-	if (credential_set_offers(set, CREDENTIAL_BASIC))
+	if (credential_set_offers(set, SCHEME_BASIC))
 		add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 			   "Basic realm=\"riskhookd\", charset=\"UTF-8\"");
-	if (!credential_set_offers(set, CREDENTIAL_BEARER))
+	if (!credential_set_offers(set, SCHEME_BEARER))
 		return;
 	/* RFC 6750 section 3.1: no error code when no credential was sent */
 	add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One accepted credential: what every type has in common, and what a type must be able to do
+ *
+ * A type is one file auth_TYPE.c with one `struct credential_ops`, and one row in auth.c. Private
+ * to intake/auth*.c.
+ *
+ * Threads: make and free from one; check from any.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/config.h"
+#include "core/crypto.h"
+#include "util/slice.h"
+
+/* where a request carries it, and which challenge offers it */
+enum scheme {
+	SCHEME_BASIC,
+	SCHEME_BEARER,
+};
+
+/* of this process and set: what memory holds opens nothing anywhere else */
+struct auth_key {
+	unsigned char bytes[SHA256_SIZE];
+};
+
+/* What the Authorization header says; read once for all credentials. */
+struct presented {
+	enum scheme scheme;
+	bool is_bare;         /* a token without a scheme: for lenient credentials alone */
+	struct slice user;    /* Basic */
+	struct slice secret;  /* Basic: the password; Bearer: the token */
+	struct sha256 digest; /* Basic: auth_digest_basic(); Bearer: SHA-256 of the token */
+	int64_t now_us;
+	bool is_second_round; /* nothing has matched yet: a check may take its time now */
+};
+
+struct credential;
+
+struct credential_ops {
+	enum scheme scheme;
+	/* 0, or a negative errno; @from was checked by the configuration */
+	int (*make)(const struct auth_key *key, const struct credential_config *from,
+		    struct credential **ret);
+	/* 0: it is this one; 1: it is not; or a negative errno. The time must not depend on where a
+	 * secret differs. Schemes have been compared before. What takes long waits for the second
+	 * round and says 1 in the first. */
+	int (*check)(struct credential *c, const struct presented *p);
+	void (*free)(struct credential *c);
+};
+
+/* the head of every type's own struct */
+struct credential {
+	const struct credential_ops *ops;
+	char *name;
+	int64_t not_before_us, not_after_us; /* 0: no bound */
+	bool lenient;
+};
+
+extern const struct credential_ops credential_basic_ops;
+extern const struct credential_ops credential_bearer_ops;
+
+/* keyed digest of a user and a password, each with its length */
+struct sha256 auth_digest_basic(const struct auth_key *key, struct slice user,
+				struct slice password);
