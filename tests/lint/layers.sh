@@ -34,7 +34,7 @@ check_tree() {
         # The first row that matches counts. store/model is words alone (states, outcomes), which
         # the pure modules speak too.
         n = split("^util/=0 ^core/=1 ^store/model\\.=2 " \
-            "^intake/(address|auth|event|event_types|json_decode|json_scan|throttle)\\.=3 " \
+            "^intake/(address|auth(_[a-z]+)?|credential|event|json_decode|json_scan|throttle)\\.=3 " \
             "^dispatch/(attempt|exec_env|protocol|retry|router)\\.=3 " \
             "^store/=4 ^intake/listener\\.=6 ^dispatch/dispatcher\\.=6 ^(intake|dispatch)/=5 " \
             "^admin/=6 ^riskhookd/=7 ^riskhookctl/=7", rows, " ")

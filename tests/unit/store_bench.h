@@ -143,7 +143,7 @@ static inline int64_t route_to(struct store *store, const struct place *p, int64
 /* Return: the op's result; *ret_began tells the rest */
 static inline int begin_attempt(struct store *store, int64_t delivery, int attempt, bool *ret_began)
 {
-	__typeof__(*((struct begin_op *)0)->items) item = {.delivery = delivery, .attempt = attempt};
+	struct begin_item item = {.delivery = delivery, .attempt = attempt};
 	struct begin_op op = {
 		.op = {.kind = STORE_OP_BEGIN}, .items = &item, .n_items = 1, .now = 50};
 	int r = store_submit_wait(store, &op.op);

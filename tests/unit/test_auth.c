@@ -76,13 +76,13 @@ static void test_header_shapes(void **state)
 		{"bAsIc\t  cmlza29zOm9wZW46c2VzYW1l  ", AUTH_OK},
 		{" Basic cmlza29zOm9wZW46c2VzYW1l", AUTH_OK},
 		{"Basic SsO8cmdlbjpwYcOfd29ydA==", AUTH_OK},
-		{"Basic SsO8cmdlbjpwYcOfd29ydA", AUTH_OK},            /* unpadded */
-		{"Basic cmlza29zOm9wZW4=", AUTH_E_UNKNOWN},           /* riskos:open */
-		{"Basic UklTS09TOm9wZW46c2VzYW1l", AUTH_E_UNKNOWN},   /* RISKOS:... */
+		{"Basic SsO8cmdlbjpwYcOfd29ydA", AUTH_OK},              /* unpadded */
+		{"Basic cmlza29zOm9wZW4=", AUTH_E_UNKNOWN},             /* riskos:open */
+		{"Basic UklTS09TOm9wZW46c2VzYW1l", AUTH_E_UNKNOWN},     /* RISKOS:... */
 		{"Basic cmlza29zOm9wZW46c2VzYW1lAA==", AUTH_E_UNKNOWN}, /* a NUL at the end */
 		{"Basic cmlza29zADpvcGVuOnNlc2FtZQ==", AUTH_E_UNKNOWN}, /* a NUL in the user */
-		{"Basic Og==", AUTH_E_UNKNOWN},                       /* nobody, nothing */
-		{"Basic cmlza29z", AUTH_E_MALFORMED},                 /* no colon */
+		{"Basic Og==", AUTH_E_UNKNOWN},                         /* nobody, nothing */
+		{"Basic cmlza29z", AUTH_E_MALFORMED},                   /* no colon */
 		{"Basic ****", AUTH_E_MALFORMED},
 		{"Basic cmlza29zOm9wZW46c2VzYW1l=", AUTH_E_MALFORMED},
 		{"Basic cmlza29z Om9wZW46c2VzYW1l", AUTH_E_MALFORMED},
@@ -136,13 +136,13 @@ static void test_another_endpoints_credential_opens_nothing(void **state)
 	set = set_of(credentials, 2, "other");
 	assert_int_equal(check(set, "Basic cmlza29zOm9wZW46c2VzYW1l"), AUTH_E_UNKNOWN);
 	assert_int_equal(check(set, "Bearer t0ken-abc"), AUTH_OK);
-	assert_false(credential_set_offers(set, CREDENTIAL_BASIC));
-	assert_true(credential_set_offers(set, CREDENTIAL_BEARER));
+	assert_false(credential_set_offers(set, SCHEME_BASIC));
+	assert_true(credential_set_offers(set, SCHEME_BEARER));
 	credential_set_free(set);
 
 	set = set_of(credentials, 2, "third");
 	assert_int_equal(check(set, "Bearer t0ken-abc"), AUTH_E_UNKNOWN);
-	assert_false(credential_set_offers(set, CREDENTIAL_BEARER));
+	assert_false(credential_set_offers(set, SCHEME_BEARER));
 	credential_set_free(set);
 }
 
@@ -187,8 +187,10 @@ static void test_token_hash(void **state)
 {
 	char hash[7 + 2 * SHA256_SIZE + 1] = "SHA256:";
 	struct sha256 digest = sha256_of(token, sizeof(token) - 1);
-	struct credential_config credential = {
-		.name = n_bearer, .endpoint = e_riskos, .type = CREDENTIAL_BEARER, .token_hash = hash};
+	struct credential_config credential = {.name = n_bearer,
+					       .endpoint = e_riskos,
+					       .type = CREDENTIAL_BEARER,
+					       .token_hash = hash};
 	struct credential_set *set;
 
 	(void)state;
@@ -304,6 +306,7 @@ static void test_hostile_sizes(void **state)
 	struct credential_config credentials[] = {BASIC(n_basic, user, password),
 						  BEARER(n_lenient, token)};
 	struct credential_set *set;
+	const struct slice basic = SLICE("Basic "), bearer = SLICE("Bearer");
 	char *header = malloc(N);
 	const char *name;
 
@@ -313,9 +316,9 @@ static void test_hostile_sizes(void **state)
 	set = set_of(credentials, 2, "riskos");
 	memset(header, 'A', N);
 	assert_int_equal(auth_check(set, slice_make(header, N), 1000, &name), AUTH_E_UNKNOWN);
-	memcpy(header, "Basic ", 6);
+	memcpy(header, basic.p, basic.n);
 	assert_int_equal(auth_check(set, slice_make(header, N - 2), 1000, &name), AUTH_E_MALFORMED);
-	memcpy(header, "Bearer", 6);
+	memcpy(header, bearer.p, bearer.n);
 	memset(header + 6, ' ', N - 6);
 	assert_int_equal(auth_check(set, slice_make(header, N), 1000, &name), AUTH_E_UNKNOWN);
 	assert_int_equal(auth_check(set, SLICE("t0ken-abc\0"), 1000, &name), AUTH_E_UNKNOWN);

@@ -158,11 +158,16 @@ static void test_reader_checks_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_new_store),         TEST(test_files_are_private),
-		TEST(test_newer_version),     TEST(test_damaged_version),
-		TEST(test_foreign_database),  TEST(test_no_database_at_all),
-		TEST(test_failing_migration), TEST(test_missing_folder),
-		TEST(test_second_store_is_refused), TEST(test_reader_checks_too),
+		TEST(test_new_store),
+		TEST(test_files_are_private),
+		TEST(test_newer_version),
+		TEST(test_damaged_version),
+		TEST(test_foreign_database),
+		TEST(test_no_database_at_all),
+		TEST(test_failing_migration),
+		TEST(test_missing_folder),
+		TEST(test_second_store_is_refused),
+		TEST(test_reader_checks_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

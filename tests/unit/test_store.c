@@ -112,7 +112,8 @@ static void test_conflicts_are_kept_once(void **state)
 	assert_int_equal(ask(&w->place, "SELECT posts FROM conflicts ORDER BY conflict"), 3);
 	assert_int_equal(ask(&w->place, "SELECT seq FROM conflicts"), first);
 	assert_sql(&w->place, "instr(body, CAST('\"a\":1' AS BLOB)) > 0 FROM conflicts");
-	assert_sql(&w->place, "instr(body, CAST('\"a\":1' AS BLOB)) = 0 FROM payloads"); /* the first stays */
+	assert_sql(&w->place,
+		   "instr(body, CAST('\"a\":1' AS BLOB)) = 0 FROM payloads"); /* the first stays */
 }
 
 static void test_provenance(void **state)
@@ -235,7 +236,8 @@ static void test_seen_times_do_not_go_back(void **state)
 		post_prepare(&post, received_at[i]);
 		assert_int_equal(store_submit_wait(w->store, &post.op.op), 0);
 	}
-	assert_sql(&w->place, "first_seen = 300 AND last_seen = 700 AND events = 5 FROM evaluations");
+	assert_sql(&w->place,
+		   "first_seen = 300 AND last_seen = 700 AND events = 5 FROM evaluations");
 }
 
 static void test_no_evaluation_no_projection(void **state)

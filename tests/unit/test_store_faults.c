@@ -165,7 +165,7 @@ static void test_an_op_at_fault_fails_alone(void **state)
 	struct place *p = *state;
 	struct store *store = open_store_at(p);
 	int64_t delivery = route_to(store, p, post_simple(store, "e", "1"), "h", 10);
-	__typeof__(*((struct begin_op *)0)->items) item = {.delivery = delivery, .attempt = 1};
+	struct begin_item item = {.delivery = delivery, .attempt = 1};
 	struct begin_op poison = {.op = {.kind = STORE_OP_BEGIN, .done = ignore_done},
 				  .items = &item,
 				  .n_items = 1,

@@ -86,7 +86,8 @@ static void test_one_ipv6_network_is_one_sender(void **state)
 	assert_int_equal(throttle_wait_ms(t, &c, 1), 0);
 }
 
-/* The table has a fixed size, so this costs time alone; who fails again and again is still found. */
+/* The table has a fixed size, so this costs time alone; who fails again and again is still found.
+ */
 static void test_flood_of_addresses(void **state)
 {
 	struct throttle *t = *state;
