@@ -154,8 +154,10 @@ SELECT seq,
        nullif(workflow, '') AS workflow,
        nullif(environment, '') AS environment,
        endpoint,
-       strftime('%Y-%m-%dT%H:%M:%fZ', nullif(event_at, 0) / 1e6, 'unixepoch') AS event_at,
-       strftime('%Y-%m-%dT%H:%M:%fZ', received_at / 1e6, 'unixepoch') AS received_at,
+       strftime('%Y-%m-%dT%H:%M:%S', nullif(event_at, 0) / 1000000, 'unixepoch')
+           || printf('.%03dZ', event_at / 1000 % 1000) AS event_at,
+       strftime('%Y-%m-%dT%H:%M:%S', received_at / 1000000, 'unixepoch')
+           || printf('.%03dZ', received_at / 1000 % 1000) AS received_at,
        test,
        duplicates
   FROM events;
@@ -169,8 +171,10 @@ SELECT eval_id,
        nullif(status, '') AS status,
        nullif(sub_status, '') AS sub_status,
        nullif(eval_status, '') AS eval_status,
-       strftime('%Y-%m-%dT%H:%M:%fZ', first_seen / 1e6, 'unixepoch') AS first_seen,
-       strftime('%Y-%m-%dT%H:%M:%fZ', last_seen / 1e6, 'unixepoch') AS last_seen,
+       strftime('%Y-%m-%dT%H:%M:%S', first_seen / 1000000, 'unixepoch')
+           || printf('.%03dZ', first_seen / 1000 % 1000) AS first_seen,
+       strftime('%Y-%m-%dT%H:%M:%S', last_seen / 1000000, 'unixepoch')
+           || printf('.%03dZ', last_seen / 1000 % 1000) AS last_seen,
        events,
        decision_changes
   FROM evaluations;
@@ -184,7 +188,8 @@ SELECT d.delivery,
        nullif(d.eval_id, '') AS eval_id,
        d.state,
        d.attempts,
-       strftime('%Y-%m-%dT%H:%M:%fZ', d.due_at / 1e6, 'unixepoch') AS due_at,
+       strftime('%Y-%m-%dT%H:%M:%S', d.due_at / 1000000, 'unixepoch')
+           || printf('.%03dZ', d.due_at / 1000 % 1000) AS due_at,
        nullif(d.outcome, '') AS outcome,
        nullif(d.reason, '') AS reason
   FROM deliveries AS d

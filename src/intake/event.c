@@ -394,13 +394,14 @@ static void recognize_type(struct event *e, const struct json_value *values)
 
 /* --- times and the test mark --- */
 
+/* one before 1970 is no time of an event, and would look like "not given" to the rest */
 static int64_t first_time(const struct json_value *values, const unsigned char *from)
 {
 	char room[64];
 	int64_t at;
 
 	for (; *from != WHOLE; from++)
-		if (time_parse(short_text(&values[*from], room), &at) == 0)
+		if (time_parse(short_text(&values[*from], room), &at) == 0 && at > 0)
 			return at;
 	return 0;
 }

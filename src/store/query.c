@@ -16,7 +16,9 @@
 #define SQL_MAX     4096
 #define COLUMNS_MAX 32
 
-#define ISO(column) "strftime('%Y-%m-%dT%H:%M:%fZ', " column " / 1e6, 'unixepoch')"
+#define ISO(column)                                                                                \
+	"strftime('%Y-%m-%dT%H:%M:%S', " column " / 1000000, 'unixepoch')"                         \
+	" || printf('.%03dZ', " column " / 1000 % 1000)"
 
 enum clause_kind {
 	CLAUSE_TEXT,   /* const char *; NULL: left out */

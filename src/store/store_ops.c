@@ -256,7 +256,7 @@ static int64_t own_time(struct slice state, int64_t at, int64_t received_at)
 {
 	if (slice_is_empty(state))
 		return 0;
-	return at > 0 ? at : received_at;
+	return at ? at : received_at;
 }
 
 static int project_evaluation(struct writer *w, const struct event_op *op)
