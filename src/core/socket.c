@@ -123,6 +123,7 @@ int socket_url(int fd, const char *scheme, char *out, size_t n)
 	bool v6;
 	int k;
 
+	memset(&any, 0, sizeof(any));
 	if (getsockname(fd, &any.sa, &size) < 0)
 		return -errno;
 	v6 = any.sa.sa_family == AF_INET6;

@@ -43,7 +43,7 @@ int credential_set_new(const struct config *config, const char *endpoint,
 	_cleanup_(credential_set_freep)
 	struct credential_set *set = NULL;
 
-	set = calloc(1, sizeof(*set) + config->n_credentials * sizeof(set->credentials[0]));
+	set = calloc(1, sizeof(*set) + config->n_credentials * sizeof(struct credential *));
 	if (!set)
 		return -ENOMEM;
 	random_bytes(set->key.bytes, sizeof(set->key.bytes));

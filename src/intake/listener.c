@@ -63,7 +63,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 }
 
 /* libmicrohttpd tells of peers that hang up and the like: interesting to nobody but developers */
-static void on_log(void *cls, const char *fmt, va_list ap)
+static void PRINTF_LIKE(2, 0) on_log(void *cls, const char *fmt, va_list ap)
 {
 	char text[256];
 	size_t n;

@@ -63,5 +63,5 @@ struct arguments arguments_parse(int argc, char **argv)
 
 void arguments_print_help(void)
 {
-	fputs(help_text, stdout);
+	(void)fputs(help_text, stdout);
 }

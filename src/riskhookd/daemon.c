@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #include "admin/admin.h"
 #include "core/clock.h"
@@ -12,6 +13,8 @@
 #include "intake/intake.h"
 #include "intake/listener.h"
 #include "store/store.h"
+
+#define OTHER_DESCRIPTORS 1024 /* store, admin side, the handlers' pipes and sockets */
 
 struct daemon {
 	const struct config *config;
@@ -29,6 +32,22 @@ static void on_events(void *arg)
 	struct daemon *d = arg;
 
 	dispatcher_wake(d->dispatcher);
+}
+
+/* The usual soft limit, 1024, is below the default of max_connections: idle connections could keep
+ * the handlers from being started. */
+static void raise_descriptor_limit(const struct config *config)
+{
+	rlim_t wanted = (rlim_t)config->server.max_connections + OTHER_DESCRIPTORS;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = MIN_OF(wanted, limit.rlim_max);
+	if (setrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur < wanted)
+		log_warning("%lld connections need %llu descriptors, and fewer are allowed; raise "
+			    "LimitNOFILE= or lower [server] max_connections",
+			    (long long)config->server.max_connections, (unsigned long long)wanted);
 }
 
 static int start(struct daemon *d, struct error *e)
@@ -61,6 +80,7 @@ int daemon_new(const struct config *config, struct daemon **ret_daemon, struct e
 	if (!d)
 		return error_set(e, -ENOMEM, "out of memory");
 	d->config = config;
+	raise_descriptor_limit(config);
 	r = start(d, e);
 	if (r < 0)
 		return r;

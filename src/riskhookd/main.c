@@ -120,7 +120,7 @@ int main(int argc, char **argv)
 		arguments_print_help();
 		return EXIT_SUCCESS;
 	case ACTION_VERSION:
-		puts("riskhookd " RISKHOOK_VERSION);
+		(void)puts("riskhookd " RISKHOOK_VERSION);
 		return EXIT_SUCCESS;
 	case ACTION_DUMP_OPTIONS:
 		options_dump(stdout);
@@ -128,7 +128,7 @@ int main(int argc, char **argv)
 	case ACTION_CHECK:
 		return check(a.config_path);
 	case ACTION_USAGE_ERROR:
-		fputs("riskhookd --help shows the usage\n", stderr);
+		(void)fputs("riskhookd --help shows the usage\n", stderr);
 		return 2;
 	default:
 		return run(a.config_path);

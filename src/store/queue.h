@@ -36,13 +36,15 @@ struct route_op {
 
 /* pending -> running, and one attempt row each; written before the handler sees anything. A
  * delivery that is not pending any more gets began == false and no attempt. */
+struct begin_item {
+	int64_t delivery;
+	int attempt;
+	bool began;
+};
+
 struct begin_op {
 	struct store_op op;
-	struct {
-		int64_t delivery;
-		int attempt;
-		bool began;
-	} * items;
+	struct begin_item *items;
 	size_t n_items;
 	int64_t now; /* us */
 };

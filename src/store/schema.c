@@ -8,7 +8,7 @@
 
 static int read_version(sqlite3 *db, const char *path, int64_t *ret_version, struct error *e)
 {
-	int64_t id, tables;
+	int64_t id = 0, tables = 0;
 	int r;
 
 	r = db_integer(db, "PRAGMA application_id", &id);
@@ -59,7 +59,7 @@ static int apply(sqlite3 *db, int version, const char *path, struct error *e)
 
 int schema_migrate(sqlite3 *db, const char *path, struct error *e)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r;
 
 	r = read_version(db, path, &version, e);
@@ -75,7 +75,7 @@ int schema_migrate(sqlite3 *db, const char *path, struct error *e)
 
 int schema_check(sqlite3 *db, const char *path, struct error *e)
 {
-	int64_t version;
+	int64_t version = 0;
 	int r;
 
 	r = read_version(db, path, &version, e);

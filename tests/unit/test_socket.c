@@ -53,7 +53,7 @@ static void listen_at(const char *text, int *ret_fd)
 
 static bool can_connect(int fd)
 {
-	struct sockaddr_storage address;
+	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
 	socklen_t n = sizeof(address);
 	int client;
 	bool connected;
