@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "intake/event.h"
 #include "core/event_types.h"
+#include "intake/event.h"
 #include "util/macros.h"
 
 #define ENVELOPE "\"event_id\":\"e\",\"event_type\":"
