@@ -71,13 +71,12 @@ static void *checkpointer_run(void *arg)
 
 static int open_connection(const char *path, sqlite3 **ret_db)
 {
-	int rc;
+	int r;
 
-	rc = sqlite3_open_v2(path, ret_db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(*ret_db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0",
-				  NULL, NULL, NULL);
-	return db_errno(rc);
+	r = db_open(path, SQLITE_OPEN_READWRITE, ret_db, NULL);
+	if (r == 0)
+		r = db_exec(*ret_db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0");
+	return r;
 }
 
 int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_checkpointer,

@@ -2,6 +2,9 @@
 #include "store/db.h"
 
 #include <errno.h>
+#include <pthread.h>
+
+#define BUSY_MS 2000 /* somebody writes by hand with sqlite3, or recovers the WAL just now */
 
 int db_errno(int rc)
 {
@@ -47,6 +50,26 @@ bool db_is_outage(int error)
 const char *db_message(sqlite3 *db)
 {
 	return sqlite3_errmsg(db); /* names tables and constraints, never values */
+}
+
+/* one lock and one counter less in each of SQLite's allocations; nobody asks for the statistics */
+static void set_up_sqlite(void)
+{
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* refused after the first connection */
+}
+
+int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int rc;
+
+	(void)pthread_once(&once, set_up_sqlite); /* cannot fail with a valid once */
+	rc = sqlite3_open_v2(path, ret_db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	if (rc != SQLITE_OK)
+		return error_set(e, db_errno(rc), "cannot open '%s': %s", path,
+				 *ret_db ? db_message(*ret_db) : sqlite3_errstr(rc));
+	(void)sqlite3_busy_timeout(*ret_db, BUSY_MS); /* fails only for a closed connection */
+	return 0;
 }
 
 int db_exec(sqlite3 *db, const char *sql)

@@ -33,6 +33,18 @@ bool db_is_outage(int error);
 /* sqlite3_errmsg() without the query's text or values: for logs and messages */
 const char *db_message(sqlite3 *db);
 
+/**
+ * db_open() - open a database file that exists
+ * @flags:  SQLITE_OPEN_READONLY or SQLITE_OPEN_READWRITE
+ * @ret_db: set in any case but out of memory; the caller closes it
+ * @e:      on failure: names the file; or NULL
+ *
+ * The first call sets SQLite up for the whole process.
+ *
+ * Return: 0, or a negative errno.
+ */
+int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e) MUST_USE;
+
 /* run statements without parameters or rows. Return: 0, or a negative errno. */
 int db_exec(sqlite3 *db, const char *sql) MUST_USE;
 

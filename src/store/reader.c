@@ -8,18 +8,12 @@
 #include "store/reader_private.h"
 #include "store/schema.h"
 
-#define READER_BUSY_MS 5000 /* a store that recovers its WAL at that moment */
-
 static int open_checked(struct reader *reader, const char *path, struct error *e)
 {
-	int rc;
+	int r;
 
-	rc = sqlite3_open_v2(path, &reader->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc != SQLITE_OK)
-		return error_set(e, db_errno(rc), "cannot open '%s': %s", path,
-				 reader->db ? db_message(reader->db) : sqlite3_errstr(rc));
-	(void)sqlite3_busy_timeout(reader->db, READER_BUSY_MS);
-	return schema_check(reader->db, path, e);
+	r = db_open(path, SQLITE_OPEN_READONLY, &reader->db, e);
+	return r < 0 ? r : schema_check(reader->db, path, e);
 }
 
 int reader_open(const char *path, struct reader **ret_reader, struct error *e)

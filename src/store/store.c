@@ -26,8 +26,7 @@
 #include "store/store_ops.h"
 #include "util/thread.h"
 
-#define STORE_MODE    0640 /* personal data: never for others */
-#define STORE_BUSY_MS 2000 /* somebody writes by hand with sqlite3 */
+#define STORE_MODE 0640 /* personal data: never for others */
 
 struct store {
 	/* constant after new */
@@ -265,13 +264,11 @@ static int create_private(const char *path, struct error *e)
 static int open_database(struct store *s, const char *path, struct error *e)
 {
 	int keep_wal = 1;
-	int rc, r;
+	int r;
 
-	rc = sqlite3_open_v2(path, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
-	if (rc != SQLITE_OK)
-		return error_set(e, db_errno(rc), "cannot open '%s': %s", path,
-				 s->db ? db_message(s->db) : sqlite3_errstr(rc));
-	(void)sqlite3_busy_timeout(s->db, STORE_BUSY_MS);
+	r = db_open(path, SQLITE_OPEN_READWRITE, &s->db, e);
+	if (r < 0)
+		return r;
 	/* readers without write permission need the WAL's files to be there */
 	(void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal);
 	r = schema_migrate(s->db, path, e);
