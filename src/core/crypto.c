@@ -177,6 +177,24 @@ int base64_decode(struct slice text, char **ret_p, size_t *ret_n)
 	return 0;
 }
 
+void base64url_encode(const void *p, size_t n, char *out)
+{
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+	const unsigned char *u = p;
+	uint32_t bits = 0;
+	int n_bits = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bits = bits << 8 | u[i];
+		for (n_bits += 8; n_bits >= 6; n_bits -= 6)
+			*out++ = digits[bits >> (n_bits - 6) & 63];
+	}
+	if (n_bits > 0)
+		*out++ = digits[bits << (6 - n_bits) & 63];
+	*out = '\0';
+}
+
 #define SCRYPT_PREFIX     "scrypt:"
 #define SCRYPT_LOG2N      15
 #define SCRYPT_R          8

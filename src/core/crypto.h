@@ -48,6 +48,12 @@ void secret_wipe(void *p, size_t n);
  */
 int base64_decode(struct slice text, char **ret_p, size_t *ret_n) MUST_USE;
 
+/* characters of @n bytes in base64url without padding */
+#define BASE64URL_SIZE(n) (((n)*4 + 2) / 3)
+
+/* write BASE64URL_SIZE(@n) characters and a NUL to @out (RFC 4648 section 5) */
+void base64url_encode(const void *p, size_t n, char *out);
+
 /**
  * password_hash_new() - hash a password for `password_hash =`
  *
