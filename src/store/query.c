@@ -112,6 +112,12 @@ static const char sql_quarantine[] =
 static const char sql_conflict_body[] = "SELECT body FROM conflicts WHERE conflict = ?";
 static const char sql_quarantine_body[] = "SELECT body FROM quarantine WHERE quarantine = ?";
 
+/* 12 digits: TOKEN_ID_BYTES */
+static const char sql_tokens[] =
+	"SELECT substr(lower(hex(token_sha256)), 1, 12) AS token, endpoint, credential, client_id,"
+	"       address, " ISO("issued_at") " AS issued_at, " ISO(
+		"expires_at") " AS expires_at FROM tokens WHERE expires_at > ?1 ORDER BY rowid";
+
 /* SQLite has no booleans: these columns are */
 static bool is_bool_column(const char *name)
 {
@@ -348,6 +354,11 @@ int query_conflict_body(struct reader *reader, int64_t conflict, query_visit vis
 int query_quarantine_body(struct reader *reader, int64_t quarantine, query_visit visit, void *arg)
 {
 	return ask_numbers(reader, sql_quarantine_body, &quarantine, visit, arg);
+}
+
+int query_tokens(struct reader *reader, int64_t now, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_tokens, &now, visit, arg);
 }
 
 int query_last_seq(struct reader *reader, int64_t *ret_seq)

@@ -98,5 +98,9 @@ int query_conflict_body(struct reader *reader, int64_t conflict, query_visit vis
 int query_quarantine_body(struct reader *reader, int64_t quarantine, query_visit visit,
 			  void *arg) MUST_USE;
 
+/* access tokens that have not expired, oldest first; columns: token (its id), endpoint, credential,
+ * client_id, address, issued_at, expires_at. @now: us */
+int query_tokens(struct reader *reader, int64_t now, query_visit visit, void *arg) MUST_USE;
+
 /* the highest seq, 0 when there are no events */
 int query_last_seq(struct reader *reader, int64_t *ret_seq) MUST_USE;

@@ -34,11 +34,13 @@ struct store_op;
 typedef void (*store_done)(struct store_op *op);
 
 enum store_op_kind {
-	STORE_OP_EVENT,      /* struct event_op */
-	STORE_OP_QUARANTINE, /* struct quarantine_op */
-	STORE_OP_ROUTE,      /* struct route_op, store/queue.h */
-	STORE_OP_BEGIN,      /* struct begin_op, store/queue.h */
-	STORE_OP_FINISH,     /* struct finish_op, store/queue.h */
+	STORE_OP_EVENT,        /* struct event_op */
+	STORE_OP_QUARANTINE,   /* struct quarantine_op */
+	STORE_OP_ROUTE,        /* struct route_op, store/queue.h */
+	STORE_OP_BEGIN,        /* struct begin_op, store/queue.h */
+	STORE_OP_FINISH,       /* struct finish_op, store/queue.h */
+	STORE_OP_TOKEN,        /* struct token_op, store/token_store.h */
+	STORE_OP_TOKEN_REVOKE, /* struct token_revoke_op, store/token_store.h */
 	STORE_OP_KINDS
 };
 

@@ -12,6 +12,7 @@
 #include "intake/event.h"
 #include "store/model.h"
 #include "store/queue.h"
+#include "store/token_store.h"
 
 enum statement {
 	BEGIN,
@@ -34,6 +35,10 @@ enum statement {
 	DELIVERY_FINISH,
 	ATTEMPTS_RECOVER,
 	DELIVERIES_RECOVER,
+	TOKEN_INSERT,
+	TOKEN_PRUNE_EXPIRED,
+	TOKEN_PRUNE_OLDEST,
+	TOKEN_REVOKE,
 	STATEMENTS
 };
 
@@ -126,6 +131,17 @@ static const char *const sql[STATEMENTS] = {
 	[DELIVERIES_RECOVER] =
 		"UPDATE deliveries SET state = 'pending', due_at = ?1, changed_at = ?1,"
 		" outcome = 'interrupted' WHERE state = 'running'",
+	[TOKEN_INSERT] =
+		"INSERT INTO tokens (token_sha256, endpoint, credential, client_id, issued_at,"
+		" expires_at, address) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+	[TOKEN_PRUNE_EXPIRED] = "DELETE FROM tokens WHERE expires_at <= ?1",
+	[TOKEN_PRUNE_OLDEST] =
+		"DELETE FROM tokens WHERE rowid IN (SELECT rowid FROM tokens"
+		" WHERE endpoint = ?1 AND credential = ?2 ORDER BY rowid DESC LIMIT -1 OFFSET ?3)",
+	[TOKEN_REVOKE] =
+		"DELETE FROM tokens WHERE expires_at > ?1 AND issued_at <= ?2"
+		" AND (?3 = '' OR credential = ?3)"
+		" AND (?4 = x'' OR substr(token_sha256, 1, length(?4)) = ?4)",
 };
 /* clang-format on */
 
@@ -408,12 +424,46 @@ static int run_finish(struct writer *w, struct store_op *base)
 		   delivery_state_name(op->state), op->due_at, op->now, outcome, op->reason);
 }
 
+static int run_token(struct writer *w, struct store_op *base)
+{
+	struct token_op *op = container_of(base, struct token_op, op);
+	const struct token *token = &op->token;
+	const struct token_owner *owner = &token->owner;
+	int r;
+
+	r = run(w, TOKEN_INSERT, "btttiit", digest_slice(&token->digest), owner->endpoint,
+		owner->credential, owner->client_id, token->issued_at, token->expires_at,
+		op->address);
+	if (r == 0)
+		r = run(w, TOKEN_PRUNE_EXPIRED, "i", token->issued_at - TOKEN_MEMORY_US);
+	if (r == 0)
+		r = run(w, TOKEN_PRUNE_OLDEST, "tti", owner->endpoint, owner->credential,
+			(int64_t)TOKENS_MAX);
+	return r;
+}
+
+static int run_token_revoke(struct writer *w, struct store_op *base)
+{
+	struct token_revoke_op *op = container_of(base, struct token_revoke_op, op);
+	const struct token_choice *choice = &op->choice;
+	struct slice id = slice_make((const char *)choice->id, choice->has_id ? TOKEN_ID_BYTES : 0);
+	int r;
+
+	r = run(w, TOKEN_REVOKE, "iitb", op->now, choice->until, choice->credential, id);
+	op->n_revoked = sqlite3_changes(w->db);
+	return r;
+}
+
 int writer_run(struct writer *w, struct store_op *op)
 {
 	static int (*const functions[STORE_OP_KINDS])(struct writer *, struct store_op *) = {
-		[STORE_OP_EVENT] = run_event,   [STORE_OP_QUARANTINE] = run_quarantine,
-		[STORE_OP_ROUTE] = run_route,   [STORE_OP_BEGIN] = run_begin,
+		[STORE_OP_EVENT] = run_event,
+		[STORE_OP_QUARANTINE] = run_quarantine,
+		[STORE_OP_ROUTE] = run_route,
+		[STORE_OP_BEGIN] = run_begin,
 		[STORE_OP_FINISH] = run_finish,
+		[STORE_OP_TOKEN] = run_token,
+		[STORE_OP_TOKEN_REVOKE] = run_token_revoke,
 	};
 
 	return functions[op->kind](w, op);
