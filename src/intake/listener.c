@@ -17,8 +17,8 @@
 #include "core/socket.h"
 #include "core/tls_pair.h"
 #include "intake/connections.h"
+#include "intake/exchange.h"
 #include "intake/intake.h"
-#include "intake/request.h"
 #include "util/fd.h"
 
 #define BACKLOG           1024
@@ -133,9 +133,9 @@ static int start_daemon(struct listener *l, const struct server_config *server,
 	add_tls(&options, l, server);
 	add_number(&options, MHD_OPTION_END, 0);
 	l->daemon = MHD_start_daemon(
-		flags, 0, on_accept, l, request_handle, intake, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		flags, 0, on_accept, l, exchange_handle, intake, MHD_OPTION_EXTERNAL_LOGGER, on_log,
 		NULL, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_NOTIFY_COMPLETED,
-		request_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
+		exchange_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
 		MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
 	if (!l->daemon)
 		return error_set(e, -EINVAL,

@@ -2,8 +2,6 @@
 #include "intake/request.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +21,7 @@ enum stage {
 };
 
 struct request {
+	struct exchange exchange;
 	struct intake *intake;
 	struct MHD_Connection *mhd;
 	struct connection *connection;
@@ -44,25 +43,9 @@ struct request {
 	int64_t seq;
 };
 
-static struct request *request_new(struct intake *in, struct MHD_Connection *mhd)
+static struct request *request_of(struct exchange *x)
 {
-	const union MHD_ConnectionInfo *info;
-	struct request *r = malloc(sizeof(*r));
-
-	if (!r)
-		return NULL;
-	/* the event's scratch room stays as it is: clearing it would cost more than parsing */
-	memset(r, 0, offsetof(struct request, event));
-	r->intake = in;
-	r->mhd = mhd;
-	r->outcome = OUTCOME_NONE;
-	r->seq = 0;
-	r->event.event_id = SLICE_NULL;
-	r->received_at = clock_now_us();
-	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-	r->connection = info ? info->socket_context : NULL;
-	intake_enter(in);
-	return r;
+	return container_of(x, struct request, exchange);
 }
 
 static void drop_body(struct request *r)
@@ -73,8 +56,10 @@ static void drop_body(struct request *r)
 	r->n = r->capacity = 0;
 }
 
-static void request_free(struct request *r)
+static void request_free(struct exchange *x)
 {
+	struct request *r = request_of(x);
+
 	drop_body(r);
 	intake_leave(r->intake);
 	free(r);
@@ -90,48 +75,38 @@ static void refuse(struct request *r, enum outcome outcome)
 
 /* ---- the answer ---- */
 
-static void add_header(struct MHD_Response *response, const char *name, const char *value)
-{
-	(void)MHD_add_response_header(response, name, value); /* fails only without memory: the
-							       * answer goes without it */
-}
-
 static void add_challenges(struct MHD_Response *response, const struct request *r)
 {
 	const struct credential_set *set = r->admission.endpoint->credentials;
 
 	if (credential_set_offers(set, SCHEME_BASIC))
-		add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-			   "Basic realm=\"riskhookd\", charset=\"UTF-8\"");
+		exchange_add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+				    "Basic realm=\"riskhookd\", charset=\"UTF-8\"");
 	if (!credential_set_offers(set, SCHEME_BEARER))
 		return;
 	/* RFC 6750 section 3.1: no error code when no credential was sent */
-	add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
-		   r->outcome == OUTCOME_NO_CREDENTIAL
-			   ? "Bearer realm=\"riskhookd\""
-			   : "Bearer realm=\"riskhookd\", error=\"invalid_token\"");
+	exchange_add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
+			    r->outcome == OUTCOME_NO_CREDENTIAL
+				    ? "Bearer realm=\"riskhookd\""
+				    : "Bearer realm=\"riskhookd\", error=\"invalid_token\"");
 }
 
 static void add_headers(struct MHD_Response *response, const struct request *r)
 {
 	const struct outcome_rule *rule = outcome_rule(r->outcome);
 	int64_t retry_after_s = rule->retry_after_s;
-	char seconds[24];
 
-	add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
-		   rule->title ? "application/problem+json" : "application/json");
+	exchange_add_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
+			    rule->title ? "application/problem+json" : "application/json");
 	if (r->outcome == OUTCOME_THROTTLED)
 		retry_after_s = (r->admission.wait_ms + 999) / 1000;
-	if (retry_after_s > 0) {
-		(void)snprintf(seconds, sizeof(seconds), "%" PRId64, retry_after_s);
-		add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, seconds);
-	}
+	exchange_add_retry_after(response, retry_after_s);
 	if (rule->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		add_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
+		exchange_add_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
 	if (rule->status == MHD_HTTP_UNAUTHORIZED)
 		add_challenges(response, r);
 	if (rule->close)
-		add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
+		exchange_add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
 /* one line per outcome */
@@ -162,21 +137,13 @@ static enum MHD_Result send_answer(struct request *r)
 	struct buf body = BUF_INIT(ANSWER_MAX);
 	struct MHD_Response *response;
 	enum MHD_Result result;
-	size_t n;
-	char *p;
 
 	metric_inc(rule->metric);
 	log_outcome(r);
 	answer_render(r->outcome, r->seq, r->event.event_id, &body);
-	n = body.n;
-	p = buf_steal(&body);
-	if (!p)
+	response = exchange_response(&body);
+	if (!response)
 		return MHD_NO;
-	response = MHD_create_response_from_buffer(n, p, MHD_RESPMEM_MUST_FREE);
-	if (!response) {
-		free(p);
-		return MHD_NO;
-	}
 	add_headers(response, r);
 	connection_sends(r->connection);
 	result = MHD_queue_response(r->mhd, rule->status, response);
@@ -337,16 +304,10 @@ static enum outcome make_room_for_length(struct request *r, uint64_t length)
 	return OUTCOME_NONE;
 }
 
-/* A refused body is best let pass, because a client that is still sending may not see an answer
- * that comes with the end of the connection. Up to so many bytes. */
-static size_t patience(const struct request *r)
-{
-	return 2 * (size_t)r->intake->config->server.max_body;
-}
-
 /* Return: MHD_NO ends the connection: the sender goes on and on with a body that was refused */
-static enum MHD_Result take_bytes(struct request *r, const char *p, size_t n)
+static enum MHD_Result take_bytes(struct exchange *x, const char *p, size_t n)
 {
+	struct request *r = request_of(x);
 	enum outcome outcome = OUTCOME_NONE;
 
 	if (r->stage == RECEIVING) {
@@ -360,20 +321,14 @@ static enum MHD_Result take_bytes(struct request *r, const char *p, size_t n)
 		return MHD_YES;
 	}
 	r->passed += n;
-	return r->passed <= patience(r) ? MHD_YES : MHD_NO;
+	return r->passed <= exchange_patience(r->intake) ? MHD_YES : MHD_NO;
 }
 
 /* ---- the headers ---- */
 
-/* a client that waits for "100 Continue" has not sent the body; one that is far too long is not
- * worth the wait */
-static bool can_answer_now(const struct request *r, const struct request_head *head)
+static enum MHD_Result begin(struct exchange *x, const char *url, const char *method)
 {
-	return head->expects_continue || (head->has_length && head->content_length > patience(r));
-}
-
-static enum MHD_Result begin(struct request *r, const char *url, const char *method)
-{
+	struct request *r = request_of(x);
 	struct request_head head;
 	enum outcome outcome;
 
@@ -389,47 +344,38 @@ static enum MHD_Result begin(struct request *r, const char *url, const char *met
 		return MHD_YES;
 	}
 	refuse(r, outcome);
-	if (head.has_body && can_answer_now(r, &head)) {
+	if (exchange_can_answer_now(r->intake, &head)) {
 		r->stage = DECIDED;
 		return send_answer(r);
 	}
 	return MHD_YES;
 }
 
-enum MHD_Result request_handle(void *cls, struct MHD_Connection *connection, const char *url,
-			       const char *method, const char *version, const char *upload_data,
-			       size_t *upload_data_size, void **req_cls)
+static enum MHD_Result complete(struct exchange *x)
 {
-	struct request *r = *req_cls;
+	struct request *r = request_of(x);
 
-	(void)version;
-	if (!r) {
-		r = request_new(cls, connection);
-		*req_cls = r;
-		return r ? begin(r, url, method) : MHD_NO;
-	}
-	if (*upload_data_size > 0) {
-		size_t n = *upload_data_size;
-
-		*upload_data_size = 0;
-		return take_bytes(r, upload_data, n);
-	}
-	if (r->stage == RECEIVING)
-		return hand_to_store(r);
-	return send_answer(r);
+	return r->stage == RECEIVING ? hand_to_store(r) : send_answer(r);
 }
 
-void request_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
-		       enum MHD_RequestTerminationCode how)
-{
-	struct request *r = *req_cls;
+static const struct exchange_ops request_ops = {begin, take_bytes, complete, request_free};
 
-	(void)cls;
-	(void)connection;
-	(void)how;
+struct exchange *request_new(struct intake *in, struct MHD_Connection *mhd)
+{
+	struct request *r = malloc(sizeof(*r));
+
 	if (!r)
-		return;
-	*req_cls = NULL;
-	connection_idles(r->connection);
-	request_free(r);
+		return NULL;
+	/* the event's scratch room stays as it is: clearing it would cost more than parsing */
+	memset(r, 0, offsetof(struct request, event));
+	r->exchange.ops = &request_ops;
+	r->intake = in;
+	r->mhd = mhd;
+	r->outcome = OUTCOME_NONE;
+	r->seq = 0;
+	r->event.event_id = SLICE_NULL;
+	r->received_at = clock_now_us();
+	r->connection = exchange_connection(mhd);
+	intake_enter(in);
+	return &r->exchange;
 }

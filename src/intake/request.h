@@ -14,14 +14,8 @@
 
 #include <microhttpd.h>
 
-#include "intake/connections.h"
+#include "intake/exchange.h"
 #include "intake/intake.h"
 
-/* MHD_AccessHandlerCallback; @cls is the struct intake */
-enum MHD_Result request_handle(void *cls, struct MHD_Connection *connection, const char *url,
-			       const char *method, const char *version, const char *upload_data,
-			       size_t *upload_data_size, void **req_cls);
-
-/* MHD_RequestCompletedCallback: frees the request */
-void request_completed(void *cls, struct MHD_Connection *connection, void **req_cls,
-		       enum MHD_RequestTerminationCode how);
+/* Return: a new exchange, or NULL when out of memory */
+struct exchange *request_new(struct intake *in, struct MHD_Connection *mhd);

@@ -34,7 +34,7 @@ check_tree() {
         # The first row that matches counts. store/model is words alone (states, outcomes), which
         # the pure modules speak too.
         n = split("^util/=0 ^core/=1 ^store/model\\.=2 " \
-            "^intake/(address|auth(_[a-z]+)?|credential|event|json_decode|json_scan|throttle)\\.=3 " \
+            "^intake/(address|auth(_[a-z]+)?|clients|credential|event|json_decode|json_scan|login|throttle|token_endpoint|token_params|tokens)\\.=3 " \
             "^dispatch/(attempt|exec_env|protocol|retry|router)\\.=3 " \
             "^store/=4 ^intake/listener\\.=6 ^dispatch/dispatcher\\.=6 ^(intake|dispatch)/=5 " \
             "^admin/=6 ^riskhookd/=7 ^riskhookctl/=7", rows, " ")
@@ -48,7 +48,7 @@ check_tree() {
         # library header -> the files that may include it
         library["^openssl/"]    = "^(core/crypto|core/tls_pair|riskhookctl/certificate)\\.c$"
         library["^sqlite3"]     = "^store/"
-        library["^microhttpd"]  = "^(intake/(listener|connections|request|request_head)|admin/[a-z_]+)\\.[ch]$"
+        library["^microhttpd"]  = "^(intake/(listener|connections|exchange|request|request_head|token_request)|admin/[a-z_]+)\\.[ch]$"
         library["^ini\\.h"]     = "^core/config\\.c$"
         library["^systemd/"]    = "^(core/log\\.c|riskhookd/[a-z_]+\\.c)$"
         library["^curl/"]       = "^riskhookctl/client\\.c$"
