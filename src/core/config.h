@@ -66,7 +66,10 @@ enum dedup_mode {
 enum credential_type {
 	CREDENTIAL_BASIC,
 	CREDENTIAL_BEARER,
+	CREDENTIAL_OAUTH_CLIENT, /* tokens of our own token endpoint */
 };
+
+#define CONFIG_TOKEN_PATH "/oauth/token" /* of the token endpoint; no [endpoint] may have it */
 
 enum handler_type {
 	HANDLER_EXEC,
@@ -132,7 +135,11 @@ struct credential_config {
 	char *password_hash; /* "scrypt:..." */
 	char *token_file;    /* as given */
 	char *token_hash;    /* "sha256:..." */
-	char *secret;        /* content of the file, without its trailing newline; or NULL */
+	char *client_id;
+	char *client_secret_file; /* as given */
+	char *client_secret_hash; /* "scrypt:..." */
+	int64_t token_ttl_ms;
+	char *secret; /* content of the file, without its trailing newline; or NULL */
 	size_t secret_n;
 	char *secret_path;     /* the file that was read */
 	int64_t not_before_us; /* 0: no bound */

@@ -104,11 +104,25 @@ static bool has_credential(const struct config *c, const char *endpoint)
 	return false;
 }
 
+/* it would be unreachable, or its senders' bodies taken for token requests */
+static int check_path(const struct endpoint_config *endpoint, const struct section *s,
+		      struct error *e)
+{
+	if (strcmp(endpoint->path, CONFIG_TOKEN_PATH) == 0)
+		return section_error(s, "path", e,
+				     "'path' is " CONFIG_TOKEN_PATH
+				     ", which is the token endpoint's; choose another one");
+	return 0;
+}
+
 static int check_endpoint(struct loader *l, const struct section *s, struct error *e)
 {
 	const struct config *c = l->config;
 	const struct endpoint_config *endpoint = &c->endpoints[s->index];
+	int r = check_path(endpoint, s, e);
 
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < s->index; i++)
 		if (strcmp(c->endpoints[i].path, endpoint->path) == 0)
 			return section_error(s, "path", e,
@@ -175,6 +189,57 @@ static int check_bearer(const struct credential_config *c, const struct section 
 	return 0;
 }
 
+/* Several secrets of one client are a rotation; but its tokens open one endpoint alone. */
+static int check_client_id(const struct config *config, const struct credential_config *c,
+			   const struct section *s, struct error *e)
+{
+	for (size_t i = 0; i < s->index; i++) {
+		const struct credential_config *other = &config->credentials[i];
+
+		if (other->type == CREDENTIAL_OAUTH_CLIENT && other->client_id &&
+		    strcmp(other->client_id, c->client_id) == 0 &&
+		    strcmp(other->endpoint, c->endpoint) != 0)
+			return section_error(s, "client_id", e,
+					     "'client_id' is that of [credential %s], which is for "
+					     "another endpoint; give each endpoint a client of its "
+					     "own",
+					     other->name);
+	}
+	return 0;
+}
+
+static int check_oauth_client(const struct config *config, const struct credential_config *c,
+			      const struct section *s, struct error *e)
+{
+	if (!c->client_id)
+		return section_error(s, NULL, e, "'client_id' is missing");
+	if (!c->client_secret_file == !c->client_secret_hash)
+		return section_error(
+			s, NULL, e,
+			"exactly one of 'client_secret_file' and 'client_secret_hash' must be "
+			"given");
+	if (c->client_secret_hash && password_hash_check(slice_of(c->client_secret_hash)) < 0)
+		return section_error(s, "client_secret_hash", e,
+				     "'client_secret_hash' is not of the form "
+				     "scrypt:LOG2N:R:P:HEXSALT:HEXDIGEST; make one with: "
+				     "riskhookctl hash-secret");
+	return check_client_id(config, c, s, e);
+}
+
+static int check_type(const struct config *config, const struct credential_config *c,
+		      const struct section *s, struct error *e)
+{
+	switch ((enum credential_type)c->type) {
+	case CREDENTIAL_BASIC:
+		return check_basic(c, s, e);
+	case CREDENTIAL_BEARER:
+		return check_bearer(c, s, e);
+	case CREDENTIAL_OAUTH_CLIENT:
+		return check_oauth_client(config, c, s, e);
+	}
+	return -EINVAL;
+}
+
 static int check_credential(struct loader *l, const struct section *s, struct error *e)
 {
 	const struct credential_config *c = &l->config->credentials[s->index];
@@ -182,7 +247,7 @@ static int check_credential(struct loader *l, const struct section *s, struct er
 
 	if (!config_endpoint(l->config, c->endpoint))
 		return fail_unknown_endpoint(l->config, s, c->endpoint, e);
-	r = c->type == CREDENTIAL_BASIC ? check_basic(c, s, e) : check_bearer(c, s, e);
+	r = check_type(l->config, c, s, e);
 	if (r < 0)
 		return r;
 	if (c->not_before_us && c->not_after_us && c->not_before_us >= c->not_after_us)

@@ -80,11 +80,22 @@ static int load_drop_ins(struct loader *l, struct error *e)
 	return r;
 }
 
+/* the option of each type that names its secret file */
+static const struct {
+	const char *option;
+	size_t offset;
+} secret_files[] = {
+	[CREDENTIAL_BASIC] = {"password_file", offsetof(struct credential_config, password_file)},
+	[CREDENTIAL_BEARER] = {"token_file", offsetof(struct credential_config, token_file)},
+	[CREDENTIAL_OAUTH_CLIENT] = {"client_secret_file",
+				     offsetof(struct credential_config, client_secret_file)},
+};
+
 static int read_credential_secret(struct loader *l, const struct section *s, struct error *e)
 {
 	struct credential_config *credential = section_target(l, s);
-	bool is_basic = credential->type == CREDENTIAL_BASIC;
-	const char *name = is_basic ? credential->password_file : credential->token_file;
+	const char *option = secret_files[credential->type].option;
+	const char *name = *(char **)((char *)credential + secret_files[credential->type].offset);
 	struct error why = ERROR_INIT;
 	int r;
 
@@ -92,8 +103,7 @@ static int read_credential_secret(struct loader *l, const struct section *s, str
 		return 0; /* a hash */
 	r = secret_read(l->config->directory, name, credential, &why);
 	if (r < 0)
-		(void)section_error(s, is_basic ? "password_file" : "token_file", e, "%s",
-				    why.text); /* the reason's code says more */
+		(void)section_error(s, option, e, "%s", why.text); /* the reason's code says more */
 	return r;
 }
 

@@ -27,6 +27,9 @@ struct buf;
 	    "requests with a missing or wrong credential")                                         \
 	ROW(AUTH_THROTTLED, "riskhook_auth_throttled_total", counter,                              \
 	    "requests refused for too many failed credentials from their address")                 \
+	ROW(TOKENS_ISSUED, "riskhook_tokens_issued_total", counter, "OAuth 2.0 tokens issued")     \
+	ROW(TOKENS_REFUSED, "riskhook_tokens_refused_total", counter,                              \
+	    "OAuth 2.0 token requests answered 4xx")                                               \
 	ROW(REFUSED, "riskhook_requests_refused_total", counter,                                   \
 	    "requests answered 403, 404, 405, 413 or 415")                                         \
 	ROW(UNAVAILABLE, "riskhook_requests_unavailable_total", counter, "requests answered 503")  \

@@ -20,7 +20,7 @@ static const char *const log_levels[] = {"",       "",     "",      "error", "wa
 					 "notice", "info", "debug", NULL};
 static const char *const log_formats[] = {"journal", "text", "json", NULL};
 static const char *const dedup_modes[] = {"event", "evaluation", NULL};
-static const char *const credential_types[] = {"basic", "bearer", NULL};
+static const char *const credential_types[] = {"basic", "bearer", "oauth_client", NULL};
 static const char *const handler_types[] = {"exec", "unix", NULL};
 static const char *const handler_orders[] = {"evaluation", "none", NULL};
 static const char *const categories[] = {"evaluation", "case",    "watchlist",
@@ -119,6 +119,19 @@ const struct option options[] = {
 	{"credential", "token_hash", OPTION_STRING, AT(credential, token_hash),
 	 .types = ONLY(CREDENTIAL_BEARER), .reloadable = true,
 	 .help = "sha256: and the hex digest of the token"},
+	{"credential", "client_id", OPTION_STRING, AT(credential, client_id),
+	 .types = ONLY(CREDENTIAL_OAUTH_CLIENT), .reloadable = true,
+	 .help = "name of the client at the token endpoint"},
+	{"credential", "client_secret_file", OPTION_SECRET_PATH, AT(credential, client_secret_file),
+	 .types = ONLY(CREDENTIAL_OAUTH_CLIENT), .reloadable = true,
+	 .help = "file with the client's secret; relative: in $CREDENTIALS_DIRECTORY, then beside "
+		 "the configuration"},
+	{"credential", "client_secret_hash", OPTION_STRING, AT(credential, client_secret_hash),
+	 .types = ONLY(CREDENTIAL_OAUTH_CLIENT), .reloadable = true,
+	 .help = "scrypt hash of the client's secret, from riskhookctl hash-secret"},
+	{"credential", "token_ttl", OPTION_DURATION, AT(credential, token_ttl_ms), "1h", 1 * MINUTE,
+	 30 * DAY, .types = ONLY(CREDENTIAL_OAUTH_CLIENT), .reloadable = true,
+	 .help = "how long a token is accepted"},
 	{"credential", "not_before", OPTION_TIME, AT(credential, not_before_us), .reloadable = true,
 	 .help = "accepted from this time on"},
 	{"credential", "not_after", OPTION_TIME, AT(credential, not_after_us), .reloadable = true,
@@ -185,12 +198,8 @@ bool option_is_unsupported(const char *section, const char *name, const char *va
 	static const struct {
 		const char *section, *name, *value;
 	} rows[] = {
-		{"credential", "type", "oauth_client"},
 		{"credential", "type", "jwt"},
 		{"credential", "type", "introspection"},
-		{"credential", "client_id", NULL},
-		{"credential", "client_secret_file", NULL},
-		{"credential", "token_ttl", NULL},
 		{"credential", "issuer", NULL},
 		{"credential", "audience", NULL},
 		{"credential", "jwks_uri", NULL},

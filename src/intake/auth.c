@@ -10,6 +10,7 @@
 
 struct credential_set {
 	struct auth_key key;
+	struct tokens *tokens;
 	size_t n;
 	struct credential *credentials[];
 };
@@ -17,6 +18,7 @@ struct credential_set {
 static const struct credential_ops *const types[] = {
 	[CREDENTIAL_BASIC] = &credential_basic_ops,
 	[CREDENTIAL_BEARER] = &credential_bearer_ops,
+	[CREDENTIAL_OAUTH_CLIENT] = &credential_oauth_client_ops,
 };
 
 static int add_credential(struct credential_set *set, const struct credential_config *from)
@@ -37,7 +39,7 @@ static int add_credential(struct credential_set *set, const struct credential_co
 	return r == 0 && !c->name ? -ENOMEM : r;
 }
 
-int credential_set_new(const struct config *config, const char *endpoint,
+int credential_set_new(const struct config *config, const char *endpoint, struct tokens *tokens,
 		       struct credential_set **ret_set)
 {
 	_cleanup_(credential_set_freep)
@@ -46,6 +48,7 @@ int credential_set_new(const struct config *config, const char *endpoint,
 	set = calloc(1, sizeof(*set) + config->n_credentials * sizeof(struct credential *));
 	if (!set)
 		return -ENOMEM;
+	set->tokens = tokens;
 	random_bytes(set->key.bytes, sizeof(set->key.bytes));
 	for (size_t i = 0; i < config->n_credentials; i++) {
 		int r;
@@ -184,7 +187,7 @@ static int check_all(struct credential_set *set, const struct presented *p, stru
 			return r;
 		if (r == 0 && is_live(c, p->now_us))
 			m->live = c;
-		else if (r == 0)
+		else if (r == 0 || r == CHECK_EXPIRED)
 			m->expired = c;
 	}
 	return 0;
@@ -214,7 +217,7 @@ int auth_check(struct credential_set *set, struct slice header, int64_t now_us,
 {
 	_cleanup_(secret_text_deinit)
 	struct secret_text text = {NULL, 0};
-	struct presented p = {.now_us = now_us};
+	struct presented p = {.tokens = set->tokens, .now_us = now_us};
 	int r;
 
 	r = read_header(set, header, &p, &text);

@@ -24,23 +24,25 @@
 #include "util/slice.h"
 
 struct credential_set;
+struct tokens;
 
 enum auth_outcome {
 	AUTH_OK = 0,
 	AUTH_E_MISSING,   /* no Authorization header */
 	AUTH_E_MALFORMED, /* a header that cannot be read, or a scheme that nobody accepts */
 	AUTH_E_UNKNOWN,   /* no credential matches */
-	AUTH_E_EXPIRED,   /* one matches, outside its validity */
+	AUTH_E_EXPIRED,   /* one matches, outside its validity; or a token that has expired */
 };
 
 /**
  * credential_set_new() - the credentials of one endpoint
  * @config:   read during the call only; its secrets may be wiped afterwards
  * @endpoint: name
+ * @tokens:   issued by the token endpoint; borrowed until credential_set_free()
  *
  * Return: 0, or a negative errno.
  */
-int credential_set_new(const struct config *config, const char *endpoint,
+int credential_set_new(const struct config *config, const char *endpoint, struct tokens *tokens,
 		       struct credential_set **ret_set) MUST_USE;
 void credential_set_free(struct credential_set *set);
 DEFINE_CLEANUP(struct credential_set *, credential_set_free)

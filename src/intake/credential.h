@@ -22,6 +22,8 @@ enum scheme {
 	SCHEME_BEARER,
 };
 
+struct tokens;
+
 /* of this process and set: what memory holds opens nothing anywhere else */
 struct auth_key {
 	unsigned char bytes[SHA256_SIZE];
@@ -30,24 +32,27 @@ struct auth_key {
 /* What the Authorization header says; read once for all credentials. */
 struct presented {
 	enum scheme scheme;
-	bool is_bare;         /* a token without a scheme: for lenient credentials alone */
-	struct slice user;    /* Basic */
-	struct slice secret;  /* Basic: the password; Bearer: the token */
-	struct sha256 digest; /* Basic: auth_digest_basic(); Bearer: SHA-256 of the token */
+	bool is_bare;          /* a token without a scheme: for lenient credentials alone */
+	struct slice user;     /* Basic */
+	struct slice secret;   /* Basic: the password; Bearer: the token */
+	struct sha256 digest;  /* Basic: auth_digest_basic(); Bearer: SHA-256 of the token */
+	struct tokens *tokens; /* issued by the token endpoint */
 	int64_t now_us;
 	bool is_second_round; /* nothing has matched yet: a check may take its time now */
 };
 
 struct credential;
 
+#define CHECK_EXPIRED 2 /* it was this one, but is not any more */
+
 struct credential_ops {
 	enum scheme scheme;
 	/* 0, or a negative errno; @from was checked by the configuration */
 	int (*make)(const struct auth_key *key, const struct credential_config *from,
 		    struct credential **ret);
-	/* 0: it is this one; 1: it is not; or a negative errno. The time must not depend on where a
-	 * secret differs. Schemes have been compared before. What takes long waits for the second
-	 * round and says 1 in the first. */
+	/* 0: it is this one; 1: it is not; CHECK_EXPIRED; or a negative errno. The time must not
+	 * depend on where a secret differs. Schemes have been compared before. What takes long
+	 * waits for the second round and says 1 in the first. */
 	int (*check)(struct credential *c, const struct presented *p);
 	void (*free)(struct credential *c);
 };
@@ -62,6 +67,7 @@ struct credential {
 
 extern const struct credential_ops credential_basic_ops;
 extern const struct credential_ops credential_bearer_ops;
+extern const struct credential_ops credential_oauth_client_ops;
 
 /* keyed digest of a user and a password, each with its length */
 struct sha256 auth_digest_basic(const struct auth_key *key, struct slice user,

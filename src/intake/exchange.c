@@ -5,6 +5,14 @@
 #include <stdio.h>
 
 #include "intake/request.h"
+#include "intake/token_request.h"
+
+static struct exchange *exchange_new(struct intake *in, struct MHD_Connection *mhd, const char *url)
+{
+	if (token_request_is_for(in, url))
+		return token_request_new(in, mhd);
+	return request_new(in, mhd);
+}
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
 				const char *method, const char *version, const char *upload_data,
@@ -14,7 +22,7 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const cha
 
 	(void)version;
 	if (!x) {
-		x = request_new(cls, mhd);
+		x = exchange_new(cls, mhd, url);
 		*req_cls = x;
 		return x ? x->ops->begin(x, url, method) : MHD_NO;
 	}

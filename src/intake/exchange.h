@@ -2,8 +2,8 @@
 /*
  * One HTTP exchange, of whatever kind: what libmicrohttpd calls
  *
- * Each kind is a struct of its own with a `struct exchange` at its head; request.c has a webhook's
- * post and all that is refused.
+ * The path says which kind it is: a token request (token_request.c), or a webhook's post and all
+ * that is refused (request.c). Each is a struct of its own with a `struct exchange` at its head.
  *
  * Threads: libmicrohttpd's, one at a time for each exchange.
  */

@@ -7,8 +7,8 @@
 #include "core/metrics.h"
 #include "util/thread.h"
 
-int intake_new(const struct config *config, struct store *store, struct intake **ret,
-	       struct error *e)
+int intake_new(const struct config *config, struct store *store, struct tokens *tokens,
+	       struct intake **ret, struct error *e)
 {
 	_cleanup_(intake_freep)
 	struct intake *in = calloc(1, sizeof(*in));
@@ -20,6 +20,7 @@ int intake_new(const struct config *config, struct store *store, struct intake *
 	cond_init(&in->changed);
 	in->config = config;
 	in->store = store;
+	in->tokens = tokens;
 	in->endpoints = calloc(config->n_endpoints, sizeof(in->endpoints[0]));
 	if (!in->endpoints)
 		return error_set(e, -ENOMEM, "out of memory");
@@ -27,11 +28,15 @@ int intake_new(const struct config *config, struct store *store, struct intake *
 		struct endpoint *endpoint = &in->endpoints[in->n_endpoints];
 
 		endpoint->config = &config->endpoints[in->n_endpoints];
-		r = credential_set_new(config, endpoint->config->name, &endpoint->credentials);
+		r = credential_set_new(config, endpoint->config->name, tokens,
+				       &endpoint->credentials);
 		if (r < 0)
 			return error_set(e, r, "cannot set up the credentials of '%s': %s",
 					 endpoint->config->name, error_name(r));
 	}
+	r = clients_new(config, &in->clients);
+	if (r < 0)
+		return error_set(e, r, "out of memory");
 	r = throttle_new(config->server.auth_failures_max, config->server.auth_failures_window_ms,
 			 &in->throttle);
 	if (r < 0)
@@ -47,6 +52,7 @@ void intake_free(struct intake *in)
 	for (size_t i = 0; i < in->n_endpoints; i++)
 		credential_set_free(in->endpoints[i].credentials);
 	free(in->endpoints);
+	clients_free(in->clients);
 	throttle_free(in->throttle);
 	pthread_cond_destroy(&in->changed);
 	pthread_mutex_destroy(&in->mx);

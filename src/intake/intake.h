@@ -3,7 +3,8 @@
  * What all requests share: endpoints, credentials, limits, and the way into the store
  *
  * Threads: intake_new() and intake_free() from one; everything else from any.
- * Ownership: owns the credential sets and the throttle; borrows config and store.
+ * Ownership: owns the credential sets, the clients and the throttle; borrows config, store and
+ * tokens.
  */
 #pragma once
 
@@ -17,7 +18,9 @@
 #include "intake/address.h"
 #include "intake/answer.h"
 #include "intake/auth.h"
+#include "intake/clients.h"
 #include "intake/throttle.h"
+#include "intake/tokens.h"
 #include "store/store.h"
 
 struct endpoint {
@@ -32,6 +35,8 @@ struct intake {
 	struct endpoint *endpoints;
 	size_t n_endpoints;
 	struct throttle *throttle;
+	struct tokens *tokens;
+	struct clients *clients; /* of the token endpoint */
 
 	atomic_bool stopping;
 	_Atomic int64_t pending_events; /* handed to the store, not committed yet */
@@ -43,8 +48,8 @@ struct intake {
 	int64_t requests; /* between their headers and their answer's last byte */
 };
 
-int intake_new(const struct config *config, struct store *store, struct intake **ret,
-	       struct error *e) MUST_USE;
+int intake_new(const struct config *config, struct store *store, struct tokens *tokens,
+	       struct intake **ret, struct error *e) MUST_USE;
 void intake_free(struct intake *in);
 DEFINE_CLEANUP(struct intake *, intake_free)
 

@@ -12,7 +12,10 @@
 #include "dispatch/dispatcher.h"
 #include "intake/intake.h"
 #include "intake/listener.h"
+#include "intake/tokens.h"
+#include "store/reader.h"
 #include "store/store.h"
+#include "store/token_store.h"
 
 #define OTHER_DESCRIPTORS 1024 /* store, admin side, the handlers' pipes and sockets */
 
@@ -20,6 +23,7 @@ struct daemon {
 	const struct config *config;
 	struct store *store;
 	struct dispatcher *dispatcher;
+	struct tokens *tokens;
 	struct intake *intake;
 	struct listener *listener;
 	struct admin *admin;
@@ -50,6 +54,26 @@ static void raise_descriptor_limit(const struct config *config)
 			    (long long)config->server.max_connections, (unsigned long long)wanted);
 }
 
+/* what clients hold stays good across a restart */
+static int load_tokens(struct daemon *d, struct error *e)
+{
+	_cleanup_(reader_closep)
+	struct reader *reader = NULL;
+	int r;
+
+	r = tokens_new(&d->tokens);
+	if (r < 0)
+		return error_set(e, r, "out of memory");
+	r = reader_open(d->config->store.path, &reader, e);
+	if (r < 0)
+		return r;
+	r = token_store_load(reader, d->tokens, clock_now_us());
+	if (r < 0)
+		return error_set(e, r, "cannot read the access tokens in '%s': %s",
+				 d->config->store.path, error_name(r));
+	return 0;
+}
+
 static int start(struct daemon *d, struct error *e)
 {
 	struct admin_subject subject = {.started_at = clock_now_us()};
@@ -61,7 +85,9 @@ static int start(struct daemon *d, struct error *e)
 	if (r == 0)
 		r = dispatcher_start(d->dispatcher, e);
 	if (r == 0)
-		r = intake_new(d->config, d->store, &d->intake, e);
+		r = load_tokens(d, e);
+	if (r == 0)
+		r = intake_new(d->config, d->store, d->tokens, &d->intake, e);
 	if (r == 0)
 		r = listener_new(d->config, d->intake, &d->listener, e);
 	if (r < 0)
@@ -124,5 +150,6 @@ void daemon_free(struct daemon *d)
 	intake_free(d->intake);
 	dispatcher_free(d->dispatcher);
 	store_free(d->store);
+	tokens_free(d->tokens);
 	free(d);
 }

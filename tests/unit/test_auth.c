@@ -41,7 +41,7 @@ static struct credential_set *set_of(struct credential_config *credentials, size
 	struct config config = {.credentials = credentials, .n_credentials = n};
 	struct credential_set *set = NULL;
 
-	assert_int_equal(credential_set_new(&config, endpoint, &set), 0);
+	assert_int_equal(credential_set_new(&config, endpoint, NULL, &set), 0);
 	return set;
 }
 

@@ -59,7 +59,7 @@ static int make(void **state)
 	assert_int_equal(prefix_parse(SLICE("10.0.0.0/8"), &w.ten), 0);
 	assert_int_equal(prefix_parse(SLICE("127.0.0.1"), &w.proxy), 0);
 	assert_int_equal(address_parse(SLICE("10.1.2.3"), &w.head.peer), 0);
-	assert_int_equal(intake_new(&w.config, NULL, &w.intake, NULL), 0);
+	assert_int_equal(intake_new(&w.config, NULL, NULL, &w.intake, NULL), 0);
 	*state = &w;
 	return 0;
 }
@@ -175,7 +175,7 @@ static void test_expired_credential(void **state)
 
 	intake_free(w->intake);
 	w->credentials[0].not_after_us = NOW_US;
-	assert_int_equal(intake_new(&w->config, NULL, &w->intake, NULL), 0);
+	assert_int_equal(intake_new(&w->config, NULL, NULL, &w->intake, NULL), 0);
 	assert_int_equal(decide(w), OUTCOME_EXPIRED_CREDENTIAL);
 	assert_string_equal(w->admission.credential, "token"); /* for the log */
 }
