@@ -11,6 +11,7 @@
 #include <jansson.h>
 #include <microhttpd.h>
 
+#include "admin/admin_answer.h"
 #include "core/config.h"
 #include "core/metrics.h"
 #include "core/socket.h"
@@ -21,6 +22,7 @@
 
 #define BACKLOG      16
 #define ANSWER_MAX   (1024 * 1024)
+#define REQUEST_MAX  (64 * 1024) /* bytes of a body */
 #define TIMEOUT_S    10
 #define JSON_TYPE    "application/json"
 #define METRICS_TYPE "text/plain; version=0.0.4; charset=utf-8"
@@ -39,72 +41,81 @@ struct admin {
 	atomic_bool stopping;
 };
 
-struct answer {
-	unsigned int status;
-	const char *content_type;
+/* one request between its headers and its end */
+struct ask {
 	struct buf body;
 };
 
-static void append_json(struct buf *out, json_t *value)
+void admin_answer_json(struct admin_answer *answer, json_t *value)
 {
 	char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
 
-	buf_append_str(out, text ? text : "{}");
-	buf_append_char(out, '\n');
+	buf_append_str(&answer->body, text ? text : "{}");
+	buf_append_char(&answer->body, '\n');
 	free(text);
 	json_decref(value);
 }
 
-static void answer_health(struct admin *a, struct answer *answer)
+void admin_answer_error(struct admin_answer *answer, unsigned int status, const char *sentence)
 {
-	(void)a;
-	append_json(&answer->body, json_pack("{s:s}", "status", "ok"));
+	answer->status = status;
+	admin_answer_json(answer, json_pack("{s:s}", "error", sentence));
 }
 
-static void answer_ready(struct admin *a, struct answer *answer)
+static void answer_health(struct admin *a, struct admin_answer *answer)
+{
+	(void)a;
+	admin_answer_json(answer, json_pack("{s:s}", "status", "ok"));
+}
+
+static void answer_ready(struct admin *a, struct admin_answer *answer)
 {
 	bool stopping = atomic_load(&a->stopping), healthy = store_is_healthy(a->subject.store);
 	const char *reason = stopping ? "stopping" : healthy ? "" : "the store cannot commit";
 
 	answer->status = *reason ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
-	append_json(&answer->body, *reason ? json_pack("{s:b,s:s}", "ready", 0, "reason", reason)
-					   : json_pack("{s:b}", "ready", 1));
+	admin_answer_json(answer, *reason ? json_pack("{s:b,s:s}", "ready", 0, "reason", reason)
+					  : json_pack("{s:b}", "ready", 1));
 }
 
-static void answer_metrics(struct admin *a, struct answer *answer)
+static void answer_metrics(struct admin *a, struct admin_answer *answer)
 {
 	(void)a;
 	answer->content_type = METRICS_TYPE;
 	metrics_render(&answer->body);
 }
 
-static void answer_status(struct admin *a, struct answer *answer)
+static void answer_status(struct admin *a, struct admin_answer *answer)
 {
 	char started_at[TIME_TEXT_SIZE];
 
-	append_json(&answer->body,
-		    json_pack("{s:s, s:i, s:s, s:s, s:{s:b, s:I, s:I}, s:{s:I, s:I, s:I, s:I}}",
-			      "version", RISKHOOK_VERSION, "pid", (int)getpid(), "listen",
-			      a->subject.url, "started_at",
-			      time_format(a->subject.started_at, started_at), "store", "healthy",
-			      store_is_healthy(a->subject.store), "pending",
-			      (json_int_t)metric_value(METRIC_PENDING_EVENTS), "commits",
-			      (json_int_t)metric_value(METRIC_COMMITS), "since_start", "stored",
-			      (json_int_t)metric_value(METRIC_EVENTS_STORED), "duplicates",
-			      (json_int_t)metric_value(METRIC_EVENTS_DUPLICATE), "delivered",
-			      (json_int_t)metric_value(METRIC_DELIVERIES_DONE), "dead",
-			      (json_int_t)metric_value(METRIC_DELIVERIES_DEAD)));
+	admin_answer_json(
+		answer, json_pack("{s:s, s:i, s:s, s:s, s:{s:b, s:I, s:I}, s:{s:I, s:I, s:I, s:I}}",
+				  "version", RISKHOOK_VERSION, "pid", (int)getpid(), "listen",
+				  a->subject.url, "started_at",
+				  time_format(a->subject.started_at, started_at), "store",
+				  "healthy", store_is_healthy(a->subject.store), "pending",
+				  (json_int_t)metric_value(METRIC_PENDING_EVENTS), "commits",
+				  (json_int_t)metric_value(METRIC_COMMITS), "since_start", "stored",
+				  (json_int_t)metric_value(METRIC_EVENTS_STORED), "duplicates",
+				  (json_int_t)metric_value(METRIC_EVENTS_DUPLICATE), "delivered",
+				  (json_int_t)metric_value(METRIC_DELIVERIES_DONE), "dead",
+				  (json_int_t)metric_value(METRIC_DELIVERIES_DEAD)));
 }
 
+/* GET has `answer`, POST has `act` */
 static const struct route {
 	const char *path;
 	bool local_only;
-	void (*answer)(struct admin *a, struct answer *answer);
+	void (*answer)(struct admin *a, struct admin_answer *answer);
+	void (*act)(const struct admin_subject *subject, struct slice body,
+		    struct admin_answer *answer);
 } routes[] = {
-	{"/healthz", false, answer_health},
-	{"/readyz", false, answer_ready},
-	{"/metrics", false, answer_metrics},
-	{"/v1/status", true, answer_status},
+	{"/healthz", false, answer_health, NULL},
+	{"/readyz", false, answer_ready, NULL},
+	{"/metrics", false, answer_metrics, NULL},
+	{"/v1/status", true, answer_status, NULL},
+	{"/v1/tokens/revoke", true, NULL, admin_revoke_tokens},
 };
 
 static const struct route *find_route(const struct door *door, const char *path)
@@ -115,24 +126,25 @@ static const struct route *find_route(const struct door *door, const char *path)
 	return NULL;
 }
 
-static void answer_request(struct door *door, const char *url, const char *method,
-			   struct answer *answer)
+static void answer_request(const struct door *door, const char *url, const char *method,
+			   const struct ask *ask, struct admin_answer *answer)
 {
 	const struct route *route = find_route(door, url);
 
 	if (!route)
-		answer->status = MHD_HTTP_NOT_FOUND;
-	else if (strcmp(method, MHD_HTTP_METHOD_GET) != 0)
-		answer->status = MHD_HTTP_METHOD_NOT_ALLOWED;
+		admin_answer_error(answer, MHD_HTTP_NOT_FOUND, "no such path");
+	else if (strcmp(method, route->act ? MHD_HTTP_METHOD_POST : MHD_HTTP_METHOD_GET) != 0)
+		admin_answer_error(answer, MHD_HTTP_METHOD_NOT_ALLOWED,
+				   route->act ? "use POST" : "use GET");
+	else if (buf_error(&ask->body) < 0)
+		admin_answer_error(answer, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
+	else if (route->act)
+		route->act(&door->admin->subject, buf_slice(&ask->body), answer);
 	else
 		route->answer(door->admin, answer);
-	if (answer->status == MHD_HTTP_NOT_FOUND)
-		append_json(&answer->body, json_pack("{s:s}", "error", "no such path"));
-	else if (answer->status == MHD_HTTP_METHOD_NOT_ALLOWED)
-		append_json(&answer->body, json_pack("{s:s}", "error", "use GET"));
 }
 
-static enum MHD_Result send_answer(struct MHD_Connection *connection, struct answer *answer)
+static enum MHD_Result send_answer(struct MHD_Connection *connection, struct admin_answer *answer)
 {
 	struct MHD_Response *response;
 	enum MHD_Result result;
@@ -157,25 +169,43 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 			      const char *method, const char *version, const char *upload_data,
 			      size_t *upload_data_size, void **req_cls)
 {
-	static char seen; /* any address will do: "the headers were here" */
-	struct answer answer = {
+	struct ask *ask = *req_cls;
+	struct admin_answer answer = {
 		.status = MHD_HTTP_OK,
 		.content_type = JSON_TYPE,
 		.body = BUF_INIT(ANSWER_MAX),
 	};
 
 	(void)version;
-	(void)upload_data;
-	if (!*req_cls) {
-		*req_cls = &seen;
+	if (!ask) {
+		ask = malloc(sizeof(*ask));
+		if (!ask)
+			return MHD_NO;
+		*ask = (struct ask){.body = BUF_INIT(REQUEST_MAX)};
+		*req_cls = ask;
 		return MHD_YES;
 	}
 	if (*upload_data_size > 0) {
-		*upload_data_size = 0; /* nobody wants a body */
+		(void)buf_append(&ask->body, upload_data, *upload_data_size); /* remembers */
+		*upload_data_size = 0;
 		return MHD_YES;
 	}
-	answer_request(cls, url, method, &answer);
+	answer_request(cls, url, method, ask, &answer);
 	return send_answer(connection, &answer);
+}
+
+static void completed(void *cls, struct MHD_Connection *connection, void **req_cls,
+		      enum MHD_RequestTerminationCode how)
+{
+	struct ask *ask = *req_cls;
+
+	(void)cls;
+	(void)connection;
+	(void)how;
+	if (ask)
+		buf_deinit(&ask->body);
+	free(ask);
+	*req_cls = NULL;
 }
 
 static int open_door(struct admin *a, struct door *door, int fd, struct error *e)
@@ -184,7 +214,8 @@ static int open_door(struct admin *a, struct door *door, int fd, struct error *e
 	door->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, door,
 					MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 					(unsigned int)64, MHD_OPTION_CONNECTION_TIMEOUT,
-					(unsigned int)TIMEOUT_S, MHD_OPTION_END);
+					(unsigned int)TIMEOUT_S, MHD_OPTION_NOTIFY_COMPLETED,
+					completed, NULL, MHD_OPTION_END);
 	if (door->daemon)
 		return 0;
 	fd_close(fd);

@@ -2,7 +2,8 @@
 /*
  * The admin side: health, metrics and status over HTTP/1.1
  *
- * On the admin Unix socket (mode 0660): GET /healthz, /readyz, /metrics, /v1/status. On the
+ * On the admin Unix socket (mode 0660): GET /healthz, /readyz, /metrics, /v1/status; POST
+ * /v1/tokens/revoke. On the
  * optional loopback TCP listener the first three alone: nothing there says what was received.
  *
  * Threads: made and freed by one; one thread of its own a socket.
@@ -17,10 +18,12 @@
 struct admin;
 struct config;
 struct store;
+struct tokens;
 
 /* What the admin side tells of; all of it is borrowed until admin_free(). */
 struct admin_subject {
 	struct store *store;
+	struct tokens *tokens;
 	const char *url;    /* of the listener */
 	int64_t started_at; /* us */
 };

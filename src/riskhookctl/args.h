@@ -38,6 +38,7 @@ struct arguments {
 	const char *sets[ARGS_SET_MAX];
 	size_t n_sets;
 	const char *file, *credential, *endpoint, *url;
+	const char *token_url, *client_id, *client_secret_file, *bearer_file;
 	int64_t count;
 	bool list, print, same_id;
 

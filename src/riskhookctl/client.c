@@ -89,7 +89,16 @@ static int perform(CURL *curl, const char *reason, struct buf *answer, struct er
 	return (int)status;
 }
 
-int client_get_admin(const char *socket, const char *path, struct buf *answer, struct error *e)
+static void set_body(CURL *curl, struct slice body)
+{
+	(void)curl_easy_setopt(curl, CURLOPT_POST, 1L); /* constants cannot fail */
+	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.n ? body.p : "");
+}
+
+/* @body: NULL for GET */
+static int ask_admin(const char *socket, const char *path, const struct slice *body,
+		     struct buf *answer, struct error *e)
 {
 	char url[256], reason[CURL_ERROR_SIZE];
 	CURL *curl = curl_easy_init();
@@ -101,6 +110,8 @@ int client_get_admin(const char *socket, const char *path, struct buf *answer, s
 	r = r < (int)sizeof(url) ? prepare(curl, url, reason) : -EINVAL;
 	if (r == 0)
 		r = set_text(curl, CURLOPT_UNIX_SOCKET_PATH, socket);
+	if (r == 0 && body)
+		set_body(curl, *body);
 	if (r == 0)
 		r = perform(curl, reason, answer, e);
 	else
@@ -112,6 +123,17 @@ int client_get_admin(const char *socket, const char *path, struct buf *answer, s
 				 "with this configuration?",
 				 socket);
 	return r;
+}
+
+int client_get_admin(const char *socket, const char *path, struct buf *answer, struct error *e)
+{
+	return ask_admin(socket, path, NULL, answer, e);
+}
+
+int client_post_admin(const char *socket, const char *path, struct slice body, struct buf *answer,
+		      struct error *e)
+{
+	return ask_admin(socket, path, &body, answer, e);
 }
 
 static int add_line(struct curl_slist **list, const char *line)
@@ -179,10 +201,43 @@ void poster_free(struct poster *poster)
 
 int poster_post(struct poster *poster, struct slice body, struct buf *answer, struct error *e)
 {
-	CURL *curl = poster->curl;
+	set_body(poster->curl, body);
+	return perform(poster->curl, poster->reason, answer, e);
+}
 
-	(void)curl_easy_setopt(curl, CURLOPT_POST, 1L); /* constants cannot fail */
-	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.n ? body.p : "");
-	return perform(curl, poster->reason, answer, e);
+/* form-encoded: percent escapes will do for all that is not plain */
+static int set_client(CURL *curl, const struct token_source *source)
+{
+	char *id = curl_easy_escape(curl, source->client_id, 0);
+	char *secret = curl_easy_escape(curl, source->client_secret, 0);
+	int r = -ENOMEM;
+
+	(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC); /* cannot fail */
+	if (id && secret && set_text(curl, CURLOPT_USERNAME, id) == 0)
+		r = set_text(curl, CURLOPT_PASSWORD, secret);
+	curl_free(id);
+	curl_free(secret);
+	return r;
+}
+
+int client_fetch_token(const struct token_source *source, struct buf *answer, struct error *e)
+{
+	struct curl_slist *connect_to = NULL;
+	char reason[CURL_ERROR_SIZE];
+	CURL *curl = curl_easy_init();
+	int r = -ENOMEM;
+
+	if (curl && prepare(curl, source->url, reason) == 0 &&
+	    set_text(curl, CURLOPT_CAINFO, source->certificate) == 0 &&
+	    set_client(curl, source) == 0 &&
+	    (!source->connect_to || add_line(&connect_to, source->connect_to) == 0)) {
+		(void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to); /* cannot fail */
+		set_body(curl, SLICE("grant_type=client_credentials"));
+		r = perform(curl, reason, answer, e);
+	} else {
+		error_set(e, r, "out of memory");
+	}
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(connect_to);
+	return r;
 }

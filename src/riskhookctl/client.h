@@ -32,6 +32,29 @@ const char *client_version(void);
 int client_get_admin(const char *socket, const char *path, struct buf *answer,
 		     struct error *e) MUST_USE;
 
+/* the same with a POST of a JSON body */
+int client_post_admin(const char *socket, const char *path, struct slice body, struct buf *answer,
+		      struct error *e) MUST_USE;
+
+/* where to fetch an access token, and as whom */
+struct token_source {
+	const char *url;
+	const char *connect_to;  /* as in struct post_target */
+	const char *certificate; /* the same */
+	const char *client_id, *client_secret;
+};
+
+/**
+ * client_fetch_token() - ask a token endpoint, by the client-credentials grant of RFC 6749
+ * @answer: the body is appended; it holds the token
+ *
+ * The client authenticates by client_secret_basic, as section 2.3.1 has it.
+ *
+ * Return: the HTTP status; -ECONNREFUSED when nothing answers there; another negative errno.
+ */
+int client_fetch_token(const struct token_source *source, struct buf *answer,
+		       struct error *e) MUST_USE;
+
 /* where and as whom to post */
 struct post_target {
 	const char *url;

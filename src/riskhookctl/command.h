@@ -86,5 +86,8 @@ enum ctl_exit cmd_hash_secret(const struct context *ctx);
 /* cmd_trigger.c */
 enum ctl_exit cmd_trigger(const struct context *ctx);
 
+/* cmd_token.c */
+enum ctl_exit cmd_token(const struct context *ctx);
+
 /* cmd_status.c */
 enum ctl_exit cmd_status(const struct context *ctx);

@@ -34,14 +34,20 @@ const struct command commands[] = {
 		.offline = "list print",
 		.max_operands = 1,
 		.operands = "[TYPE]",
-		.accepts = "set file as count endpoint url list print same-id json",
+		.accepts = "set file as count endpoint url token-url client-id client-secret-file "
+			   "bearer-file list print same-id json",
 		.help = "post a sample event to the daemon, as RiskOS would",
 		.details =
 			"Each event gets new ids and the current time. Fails unless every answer "
-			"is 200.",
+			"is 200.\nFor a credential of type oauth_client a token is fetched first, "
+			"as RiskOS does. When\nan identity provider issues the tokens, say with "
+			"--token-url or --bearer-file how to\nget one.",
 		.example = "riskhookctl trigger evaluation_completed --set data.decision=REVIEW\n"
 			   "  riskhookctl trigger --file body.json --as dashboard-bearer\n"
-			   "  riskhookctl trigger decision_update --count 100",
+			   "  riskhookctl trigger decision_update --count 100\n"
+			   "  riskhookctl trigger evaluation_paused --token-url "
+			   "https://idp.example.com/token \\\n"
+			   "      --client-id riskos --client-secret-file secret",
 	},
 	{
 		.name = "events",
@@ -128,6 +134,21 @@ const struct command commands[] = {
 			"The first body stays the event. With N that one alone; --payload prints "
 			"its body.",
 		.example = "riskhookctl conflicts\n  riskhookctl conflicts 2 --payload",
+	},
+	{
+		.name = "token",
+		.run = cmd_token,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 2,
+		.operands = "list|revoke [ID]",
+		.accepts = "credential json",
+		.help = "list or revoke access tokens that the daemon has issued",
+		.details = "revoke takes one token by its ID, or all of a credential. It holds at "
+			   "once.",
+		.example = "riskhookctl token list\n"
+			   "  riskhookctl token revoke 1f0a2b3c4d5e\n"
+			   "  riskhookctl token revoke --credential dashboard-oauth",
 	},
 	{
 		.name = "status",

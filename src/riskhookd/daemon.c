@@ -93,6 +93,7 @@ static int start(struct daemon *d, struct error *e)
 	if (r < 0)
 		return r;
 	subject.store = d->store;
+	subject.tokens = d->tokens;
 	subject.url = listener_url(d->listener);
 	return admin_new(d->config, &subject, &d->admin, e);
 }
