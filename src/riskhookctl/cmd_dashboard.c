@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/options.h"
 #include "riskhookctl/command.h"
 #include "riskhookctl/print.h"
 #include "riskhookctl/put.h"
@@ -44,38 +45,66 @@ static void append_option(struct buf *out, const char *option, const char *value
 	append_shell(out, value);
 }
 
+/* an option with a value made of two texts */
+static void append_pair(struct buf *out, const char *option, const char *first, const char *second)
+{
+	struct buf value = BUF_INIT(LINE_MAX_BYTES);
+
+	buf_printf(&value, "%s%s", first, second);
+	append_option(out, option, value.p);
+	buf_deinit(&value);
+}
+
+static void append_connection(struct buf *out, const struct card *card)
+{
+	buf_append_str(out, "curl -sS -w '\\n' --noproxy '*'");
+	append_option(out, "--cacert", card->target->certificate);
+	append_option(out, "--connect-to", card->target->connect_to);
+}
+
+/* what sets a shell's $token */
+static void append_fetch(struct buf *out, const struct card *card)
+{
+	buf_append_str(out, "token=$(");
+	append_connection(out, card);
+	buf_append_str(out, " --data grant_type=client_credentials");
+	append_pair(out, "--data-urlencode", "client_id=", card->credential->client_id);
+	append_pair(out, "--data-urlencode", "client_secret=", card->credential->secret);
+	append_pair(out, "--url", card->target->origin, CONFIG_TOKEN_PATH);
+	buf_append_str(out, " | sed -n 's/.*\"access_token\":\"\\([^\"]*\\).*/\\1/p') && ");
+}
+
 /* a line that posts a sample to the local daemon by curl */
 static void append_curl(struct buf *out, const struct card *card)
 {
 	const struct credential_config *credential = card->credential;
-	struct buf value = BUF_INIT(LINE_MAX_BYTES);
+	struct buf user = BUF_INIT(LINE_MAX_BYTES);
 
-	buf_append_str(out, "riskhookctl trigger evaluation_completed --print | curl -sS -w '\\n' "
-			    "--noproxy '*'");
-	append_option(out, "--cacert", card->target->certificate);
-	append_option(out, "--connect-to", card->target->connect_to);
+	if (credential->type == CREDENTIAL_OAUTH_CLIENT)
+		append_fetch(out, card);
+	buf_append_str(out, "riskhookctl trigger evaluation_completed --print | ");
+	append_connection(out, card);
 	if (credential->type == CREDENTIAL_BASIC) {
-		buf_printf(&value, "%s:%s", credential->username, credential->secret);
-		append_option(out, "--user", value.p);
+		buf_printf(&user, "%s:", credential->username);
+		append_pair(out, "--user", user.p ? user.p : "", credential->secret);
+	} else if (credential->type == CREDENTIAL_BEARER) {
+		append_pair(out, "--header", "Authorization: Bearer ", credential->secret);
 	} else {
-		buf_printf(&value, "Authorization: Bearer %s", credential->secret);
-		append_option(out, "--header", value.p);
+		buf_append_str(out, " --header \"Authorization: Bearer $token\"");
 	}
 	append_option(out, "--header", "Content-Type: application/json");
-	buf_clear(&value);
-	buf_printf(&value, "%s%s", card->target->origin, card->endpoint->path);
 	buf_append_str(out, " --data-binary @-");
-	append_option(out, "--url", value.p);
-	buf_deinit(&value);
+	append_pair(out, "--url", card->target->origin, card->endpoint->path);
+	buf_deinit(&user);
 }
 
-static void append_url(struct buf *out, const struct card *card)
+static void append_url(struct buf *out, const struct card *card, const char *path)
 {
 	buf_append_str(out, card->target->certificate ? "https://" : "http://");
 	buf_append_str(out, card->host);
 	if (card->target->port != 443)
 		buf_printf(out, ":%d", card->target->port);
-	buf_append_str(out, card->endpoint->path);
+	buf_append_str(out, path);
 }
 
 struct field {
@@ -114,26 +143,63 @@ static void print_json(const struct card *card, const struct field *fields, size
 	buf_deinit(&line);
 }
 
+/* the Dashboard's name for each type, and ours in JSON */
+static const struct kind {
+	const char *label, *word;
+} kinds[] = {
+	[CREDENTIAL_BASIC] = {"Basic", "basic"},
+	[CREDENTIAL_BEARER] = {"Bearer token", "bearer"},
+	[CREDENTIAL_OAUTH_CLIENT] = {"OAuth 2.0", "oauth_client"},
+};
+
+/* an identity provider's tokens: only there is known what to type */
+static const char foreign_text[] = "(as your identity provider says)";
+
+static struct kind kind_of(const struct credential_config *credential)
+{
+	const struct option *type = option_find("credential", "type");
+
+	if (target_is_own_kind(credential))
+		return kinds[credential->type];
+	return (struct kind){"OAuth 2.0", type->words[credential->type]};
+}
+
+/* the value of a field that only some types have */
+static const char *when(bool has_it, const char *text)
+{
+	return has_it ? text : NULL;
+}
+
 static void print_card(const struct card *card, bool json)
 {
-	static const char *const types[2][2] = {{"Bearer token", "Basic"}, {"bearer", "basic"}};
 	const struct credential_config *credential = card->credential;
 	bool is_basic = credential->type == CREDENTIAL_BASIC;
-	struct buf url = BUF_INIT(LINE_MAX_BYTES), curl = BUF_INIT(LINE_MAX_BYTES);
+	bool is_bearer = credential->type == CREDENTIAL_BEARER;
+	bool is_client = credential->type == CREDENTIAL_OAUTH_CLIENT;
+	bool is_foreign = !target_is_own_kind(credential);
+	struct buf url = BUF_INIT(LINE_MAX_BYTES), token_url = BUF_INIT(LINE_MAX_BYTES),
+		   curl = BUF_INIT(LINE_MAX_BYTES);
+	const char *foreign = json ? NULL : foreign_text;
 	const char *secret = credential->secret ? credential->secret
 			     : json             ? NULL
 						: "(only its hash is configured: cannot be shown)";
+	struct kind kind = kind_of(credential);
 
-	append_url(&url, card);
-	if (credential->secret)
+	append_url(&url, card, card->endpoint->path);
+	append_url(&token_url, card, CONFIG_TOKEN_PATH);
+	if (credential->secret && !is_foreign)
 		append_curl(&curl, card);
 
 	const struct field fields[] = {
 		{"url", "URL", url.p},
-		{"type", "Authentication", types[json][is_basic]},
-		{"username", "Username", is_basic ? credential->username : NULL},
-		{"password", "Password", is_basic ? secret : NULL},
-		{"token", "Token", is_basic ? NULL : secret},
+		{"type", "Authentication", json ? kind.word : kind.label},
+		{"username", "Username", when(is_basic, credential->username)},
+		{"password", "Password", when(is_basic, secret)},
+		{"token", "Token", when(is_bearer, secret)},
+		{"client_id", "Client ID",
+		 is_client ? credential->client_id : when(is_foreign, foreign)},
+		{"client_secret", "Client secret", is_client ? secret : when(is_foreign, foreign)},
+		{"token_url", "Token URL", is_client ? token_url.p : when(is_foreign, foreign)},
 		{"curl", "Try it with", curl.p},
 	};
 
@@ -146,6 +212,7 @@ static void print_card(const struct card *card, bool json)
 		print_fields(fields, ARRAY_SIZE(fields));
 	}
 	buf_deinit(&url);
+	buf_deinit(&token_url);
 	buf_deinit(&curl);
 }
 

@@ -108,22 +108,34 @@ static int write_certificate(const struct init *init)
 	return r;
 }
 
-static int write_secrets(const struct init *init)
+/* a file with a fresh random password */
+static int write_password(const struct init *init, const char *name)
 {
 	unsigned char raw[PASSWORD_BYTES];
-	char password[2 * PASSWORD_BYTES + 2], token[UUID_TEXT_SIZE + 1];
+	char password[2 * PASSWORD_BYTES + 2];
 	int r;
 
 	random_bytes(raw, sizeof(raw));
 	hex_encode(raw, sizeof(raw), password);
 	password[sizeof(password) - 2] = '\n';
-	uuid_make(token); /* the Dashboard asks for a UUID */
-	token[sizeof(token) - 2] = '\n';
-	r = write_file(init, "riskos-password", 0600, slice_make(password, sizeof(password) - 1));
-	if (r == 0)
-		r = write_file(init, "riskos-token", 0600, slice_make(token, sizeof(token) - 1));
+	r = write_file(init, name, 0600, slice_make(password, sizeof(password) - 1));
 	secret_wipe(raw, sizeof(raw));
 	secret_wipe(password, sizeof(password));
+	return r;
+}
+
+static int write_secrets(const struct init *init)
+{
+	char token[UUID_TEXT_SIZE + 1];
+	int r;
+
+	uuid_make(token); /* the Dashboard asks for a UUID */
+	token[sizeof(token) - 2] = '\n';
+	r = write_password(init, "riskos-password");
+	if (r == 0)
+		r = write_file(init, "riskos-token", 0600, slice_make(token, sizeof(token) - 1));
+	if (r == 0)
+		r = write_password(init, "riskos-oauth-secret");
 	secret_wipe(token, sizeof(token));
 	return r;
 }

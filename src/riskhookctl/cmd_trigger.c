@@ -10,6 +10,7 @@
 
 #include "core/clock.h"
 #include "core/config.h"
+#include "riskhookctl/access.h"
 #include "riskhookctl/client.h"
 #include "riskhookctl/command.h"
 #include "riskhookctl/print.h"
@@ -294,20 +295,19 @@ static enum ctl_exit post(const struct context *ctx, struct body *body)
 {
 	const struct arguments *args = ctx->args;
 	const struct endpoint_config *endpoint;
-	const struct credential_config *credential;
+	_cleanup_(access_deinit)
+	struct access access = {NULL, NULL};
 	struct target target = {.port = 0};
 	struct post_target to = {.url = args->url};
 	char url[sizeof(target.origin) + 2048];
 	_cleanup_(poster_freep)
 	struct poster *poster = NULL;
 	struct error e = ERROR_INIT;
+	enum ctl_exit code;
 	int r = 0;
 
 	endpoint = target_endpoint(ctx->config, args->endpoint, &e);
-	credential = endpoint ? target_credential(ctx->config, endpoint, args->credential,
-						  clock_now_us(), &e)
-			      : NULL;
-	if (!credential)
+	if (!endpoint)
 		return ctl_fail(CTL_FAILED, "%s", e.text);
 	if (!args->url) {
 		r = target_resolve(ctx->config, &target, &e);
@@ -321,9 +321,9 @@ static enum ctl_exit post(const struct context *ctx, struct body *body)
 		to.connect_to = target.connect_to[0] ? target.connect_to : NULL;
 	}
 	to.certificate = ctx->config->server.tls_certificate;
-	to.username = credential->type == CREDENTIAL_BASIC ? credential->username : NULL;
-	to.password = credential->secret;
-	to.token = credential->type == CREDENTIAL_BEARER ? credential->secret : NULL;
+	code = access_resolve(ctx, endpoint, &to, &access);
+	if (code != CTL_OK)
+		return code;
 	poster = poster_new(&to);
 	if (!poster)
 		return ctl_fail(CTL_FAILED, "out of memory");

@@ -159,24 +159,49 @@ bool target_is_live(const struct credential_config *credential, int64_t now)
 	       (!credential->not_after_us || now < credential->not_after_us);
 }
 
+bool target_is_own_kind(const struct credential_config *credential)
+{
+	return credential->type == CREDENTIAL_BASIC || credential->type == CREDENTIAL_BEARER ||
+	       credential->type == CREDENTIAL_OAUTH_CLIENT;
+}
+
+const struct credential_config *target_find_credential(const struct config *config,
+						       const struct endpoint_config *endpoint,
+						       const char *name, struct error *e)
+{
+	for (size_t i = 0; i < config->n_credentials; i++) {
+		const struct credential_config *credential = &config->credentials[i];
+
+		if (strcmp(credential->name, name) == 0 &&
+		    strcmp(credential->endpoint, endpoint->name) == 0)
+			return credential;
+	}
+	error_set(e, -ENOENT, "endpoint '%s' has no credential '%s'", endpoint->name, name);
+	return NULL;
+}
+
 /* the one asked for; it may be outside its dates, so that one can see what happens then */
 static const struct credential_config *named_credential(const struct config *config,
 							const struct endpoint_config *endpoint,
 							const char *name, struct error *e)
 {
-	for (size_t i = 0; i < config->n_credentials; i++) {
-		const struct credential_config *credential = &config->credentials[i];
+	const struct credential_config *credential =
+		target_find_credential(config, endpoint, name, e);
 
-		if (strcmp(credential->name, name) != 0 ||
-		    strcmp(credential->endpoint, endpoint->name) != 0)
-			continue;
-		if (credential->secret)
-			return credential;
+	if (!credential)
+		return NULL;
+	if (!target_is_own_kind(credential)) {
 		error_set(e, -EINVAL,
-			  "of credential '%s' only the hash is configured; use another one", name);
+			  "the tokens of credential '%s' come from your identity provider; say "
+			  "with --token-url, --client-id and --client-secret-file, or with "
+			  "--bearer-file, how to get one",
+			  name);
 		return NULL;
 	}
-	error_set(e, -ENOENT, "endpoint '%s' has no credential '%s'", endpoint->name, name);
+	if (credential->secret)
+		return credential;
+	error_set(e, -EINVAL, "of credential '%s' only the hash is configured; use another one",
+		  name);
 	return NULL;
 }
 
@@ -190,7 +215,7 @@ const struct credential_config *target_credential(const struct config *config,
 		const struct credential_config *credential = &config->credentials[i];
 
 		if (strcmp(credential->endpoint, endpoint->name) == 0 && credential->secret &&
-		    target_is_live(credential, now))
+		    target_is_own_kind(credential) && target_is_live(credential, now))
 			return credential;
 	}
 	error_set(e, -ENOENT,

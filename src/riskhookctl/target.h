@@ -46,6 +46,14 @@ int target_resolve(const struct config *config, struct target *ret, struct error
 const struct endpoint_config *target_endpoint(const struct config *config, const char *name,
 					      struct error *e);
 
+/* the credential of that name at an endpoint; NULL with the sentence in @e */
+const struct credential_config *target_find_credential(const struct config *config,
+						       const struct endpoint_config *endpoint,
+						       const char *name, struct error *e);
+
+/* Is the secret ours to know? Otherwise an identity provider issues the tokens. */
+bool target_is_own_kind(const struct credential_config *credential);
+
 /* between not_before and not_after? */
 bool target_is_live(const struct credential_config *credential, int64_t now);
 
