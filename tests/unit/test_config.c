@@ -227,7 +227,7 @@ static void test_errors_of_credentials(void **state)
 			   "[credential x]\nendpoint = riskos\ntype = bearer\ntoken_file = t\n"),
 		 ":7: [credential y]: there is no [endpoint riskso] (did you mean 'riskos'?)"},
 		{SLICE(GOOD "[credential y]\nendpoint = a\ntype = digest\n"),
-		 ":11: 'type' is digest, allowed are basic, bearer"},
+		 ":11: 'type' is digest, allowed are basic, bearer, oauth_client"},
 		{SLICE(GOOD BASIC "password_file = p\n"),
 		 ":9: [credential y]: 'username' is missing"},
 		{SLICE(GOOD BASIC "username = a:b\npassword_file = p\n"),
@@ -263,6 +263,43 @@ static void test_errors_of_credentials(void **state)
 	(void)state;
 	assert_errors(cases, ARRAY_SIZE(cases));
 	config_free(parse(GOOD BEARER "token_hash = sha256:" DIGEST "\nlenient = yes\n"));
+}
+
+static void test_errors_of_oauth_clients(void **state)
+{
+#define CLIENT "[credential y]\nendpoint = a\ntype = oauth_client\n" /* 9 to 11 */
+#define ID     "client_id = c\n"
+	static const struct error_case cases[] = {
+		{SLICE(GOOD CLIENT "client_secret_file = f\n"),
+		 ":9: [credential y]: 'client_id' is missing"},
+		{SLICE(GOOD CLIENT ID),
+		 ":9: [credential y]: exactly one of 'client_secret_file' and "
+		 "'client_secret_hash' must be given"},
+		{SLICE(GOOD CLIENT ID "client_secret_hash = x\n"),
+		 ":13: [credential y]: 'client_secret_hash' is not of the form "
+		 "scrypt:LOG2N:R:P:HEXSALT:HEXDIGEST; make one with: riskhookctl hash-secret"},
+		{SLICE(GOOD CLIENT ID "client_secret_file = f\ntoken_ttl = 59s\n"),
+		 ":14: 'token_ttl' is 59s, allowed are 1m to 30d"},
+		{SLICE(GOOD CLIENT ID "client_secret_file = f\ntoken_ttl = 31d\n"),
+		 ":14: 'token_ttl' is 31d, allowed are 1m to 30d"},
+		{SLICE(GOOD BEARER "token_file = t\ntoken_ttl = 1h\n"),
+		 ":13: [credential y]: 'token_ttl' has no meaning for this type of credential"},
+		{SLICE(GOOD CLIENT ID "client_secret_file = f\n"
+				      "[endpoint b]\npath = /b\n[credential z]\nendpoint = b\n"
+				      "type = oauth_client\n" ID "client_secret_file = g\n"),
+		 ":19: [credential z]: 'client_id' is that of [credential y], which is for another "
+		 "endpoint; give each endpoint a client of its own"},
+		{SLICE(GOOD "[endpoint b]\npath = /oauth/token\n"),
+		 ":10: [endpoint b]: 'path' is /oauth/token, which is the token endpoint's; choose "
+		 "another one"},
+	};
+
+	(void)state;
+	assert_errors(cases, ARRAY_SIZE(cases));
+	/* a new secret beside the old one */
+	config_free(parse(GOOD CLIENT ID "client_secret_file = f\n"
+					 "[credential z]\nendpoint = a\ntype = oauth_client\n" ID
+					 "client_secret_file = g\ntoken_ttl = 30d\n"));
 }
 
 static void test_errors_of_handlers(void **state)
@@ -350,6 +387,7 @@ int main(void)
 		cmocka_unit_test(test_errors_of_lines),
 		cmocka_unit_test(test_errors_between_options),
 		cmocka_unit_test(test_errors_of_credentials),
+		cmocka_unit_test(test_errors_of_oauth_clients),
 		cmocka_unit_test(test_errors_of_handlers),
 		cmocka_unit_test(test_cut_and_changed_text),
 	};

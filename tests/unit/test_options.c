@@ -364,9 +364,11 @@ static void test_conf_is_valid(void **state)
 	assert_string_equal(c->server.tls_private_key, "/etc/riskhookd/tls/privkey.pem");
 	assert_int_equal(c->n_endpoints, 1);
 	assert_string_equal(c->endpoints[0].path, "/webhooks/riskos");
-	assert_int_equal(c->n_credentials, 2);
+	assert_int_equal(c->n_credentials, 3);
 	assert_int_equal(c->credentials[0].type, CREDENTIAL_BASIC);
 	assert_string_equal(c->credentials[1].token_file, "riskos-token");
+	assert_int_equal(c->credentials[2].type, CREDENTIAL_OAUTH_CLIENT);
+	assert_int_equal(c->credentials[2].token_ttl_ms, 3600 * 1000);
 	assert_int_equal(c->n_handlers, 1);
 	assert_int_equal(c->handlers[0].command.n, 3);
 	assert_int_equal(c->handlers[0].events.n, 2);
