@@ -102,7 +102,7 @@ is_listening() {
 
 # The handler `append` of the demo configuration takes every event.
 all_delivered() {
-    has 7 'o["handler"] == "append" and o["state"] == "done"' deliveries &&
+    has 8 'o["handler"] == "append" and o["state"] == "done"' deliveries &&
         has 0 'o["state"] in ("pending", "running")' deliveries
 }
 
@@ -134,6 +134,11 @@ say "A watchlist matches, a document arrives (categories watchlist and docv)"
 trigger dashboard-bearer monitored_search_updated
 trigger dashboard-basic docv_session_complete
 
+say "OAuth 2.0: a token from /oauth/token first, then the event"
+trigger dashboard-oauth case_closure
+ctl token list
+expect "one access token is alive" has 1 'o["credential"] == "dashboard-oauth"' token list
+
 say "Anything that speaks HTTP can post; this is curl, with an event type that nobody knows"
 user=$(option 'credential dashboard-basic' username)
 password=$(cat "$folder/$(option 'credential dashboard-basic' password_file)")
@@ -153,7 +158,7 @@ expect "401" [ "$answer" = 401 ]
 
 say "The events that were kept"
 ctl events
-expect "7 events" has 7 True events
+expect "8 events" has 8 True events
 for category in evaluation case watchlist docv unknown; do
     expect "category $category is there" \
         [ "$(ctl events --json --category "$category" | count True)" -ge 1 ]
@@ -173,7 +178,7 @@ expect "the handler for reviews saw those of the evaluation" \
 expect "each delivery is done" has 0 'o["state"] != "done"' deliveries
 echo "   what the example hook wrote:"
 sed 's/^/   /' "$folder/deliveries.log"
-expect "it was called once for each event" [ "$(wc -l <"$folder/deliveries.log")" -eq 7 ]
+expect "it was called once for each event" [ "$(wc -l <"$folder/deliveries.log")" -eq 8 ]
 
 say "riskhookd is told to stop (TERM)"
 kill -TERM "$daemon"
@@ -182,7 +187,7 @@ status=$?
 daemon=
 expect "it stops with status 0" [ "$status" -eq 0 ]
 expect "its log names no secret" [ "$(grep -cF "$password" "$log")" = 0 ]
-expect "with the daemon down the store still answers" has 7 True events
+expect "with the daemon down the store still answers" has 8 True events
 
 if [ "$failed" -eq 0 ]; then
     printf '\ndemo: everything as it should be\n'
