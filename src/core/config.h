@@ -81,6 +81,12 @@ enum handler_order {
 	ORDER_NONE,
 };
 
+/* where a handler begins that was never configured before */
+enum handler_start {
+	START_NEW,
+	START_ALL,
+};
+
 struct server_config {
 	struct listen_address listen;
 	char *tls_certificate; /* path, PEM chain */
@@ -162,6 +168,7 @@ struct handler_config {
 	int64_t concurrency; /* exec: programs at once; unix: connections */
 	int64_t window;      /* unix: unanswered deliveries on one connection */
 	int order;           /* enum handler_order */
+	int start;           /* enum handler_start */
 	int64_t retry_initial_ms, retry_max_ms, retry_for_ms;
 };
 

@@ -23,6 +23,7 @@ static const char *const dedup_modes[] = {"event", "evaluation", NULL};
 static const char *const credential_types[] = {"basic", "bearer", "oauth_client", NULL};
 static const char *const handler_types[] = {"exec", "unix", NULL};
 static const char *const handler_orders[] = {"evaluation", "none", NULL};
+static const char *const handler_starts[] = {"new", "all", NULL};
 static const char *const categories[] = {"evaluation", "case",    "watchlist",
 					 "docv",       "unknown", NULL};
 
@@ -175,6 +176,9 @@ const struct option options[] = {
 	{"handler", "order", OPTION_ENUM, AT(handler, order), "evaluation", .words = handler_orders,
 	 .reloadable = true,
 	 .help = "evaluation: the events of one evaluation one after the other"},
+	{"handler", "start", OPTION_ENUM, AT(handler, start), "new", .words = handler_starts,
+	 .reloadable = true,
+	 .help = "where a handler begins that was never configured before"},
 	{"handler", "retry_initial", OPTION_DURATION, AT(handler, retry_initial_ms), "1s", 10,
 	 1 * DAY, .reloadable = true, .help = "longest delay before the first retry; it doubles"},
 	{"handler", "retry_max", OPTION_DURATION, AT(handler, retry_max_ms), "10m", 10, 30 * DAY,

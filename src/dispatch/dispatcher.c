@@ -3,31 +3,24 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/crypto.h"
 #include "core/log.h"
 #include "dispatch/handler.h"
+#include "dispatch/history.h"
+#include "dispatch/pace.h"
 #include "dispatch/routing.h"
 #include "dispatch/running.h"
-#include "store/queue.h"
+#include "dispatch/slot.h"
+#include "store/drive.h"
 #include "store/reader.h"
 #include "util/thread.h"
 #include "util/units.h"
 
-#define BEGIN_BATCH      64    /* attempts of one handler in one transaction */
-#define STORE_RETRY_MS   1000  /* after the store has failed */
-#define TIMER_MAX_MS     60000 /* due times follow the wall clock, which may be set meanwhile */
-#define ABORT_GIVE_UP_MS 5000  /* after an abort: how long results that cannot be saved are kept */
-
-/* one handler, and how much is under way there: begun, and its end not yet committed */
-struct slot {
-	struct dispatcher *owner;
-	const struct handler_config *config;
-	struct handler *handler;
-	size_t n_under_way;
-};
+#define ABORT_GIVE_UP_MS 5000 /* after an abort: how long results that cannot be saved are kept */
 
 struct dispatcher {
 	/* constant after new */
@@ -41,18 +34,23 @@ struct dispatcher {
 	pthread_mutex_t mx;
 	pthread_cond_t cond;
 	bool is_woken;
+	bool is_outdated;   /* an operator has changed something */
+	struct list begun;  /* struct slot: its batch is committed, or failed */
 	struct list ended;  /* struct running: the handler is through with it */
 	struct list saved;  /* struct running: its finish op was done(), for good or bad */
 	int64_t stop_at_ms; /* begin nothing more; abort then. INT64_MAX: not stopping */
 
 	/* owned by the dispatcher thread */
 	struct reader *reader;
+	struct pace pace;
 	struct list unsaved; /* struct running: its finish op has failed */
 	size_t n_unsaved;
-	size_t n_under_way;        /* of all slots; with the unsaved ones */
-	int64_t next_ms;           /* the next round comes no later */
-	int64_t store_retry_at_ms; /* do not ask the store before; 0: it works */
-	int64_t give_up_at_ms;     /* INT64_MAX: the handlers were not aborted yet */
+	size_t n_under_way;    /* begun or about to, end not yet committed; with the unsaved ones */
+	int64_t give_up_at_ms; /* INT64_MAX: the handlers were not aborted yet */
+	bool is_registered;    /* the store knows all handlers */
+	bool must_refresh;     /* what the store says of handlers and replays */
+	bool has_history;      /* some replay goes on */
+	bool *is_catching_up;  /* one for each handler of the configuration */
 
 	size_t n_slots;
 	struct slot slots[];
@@ -61,6 +59,7 @@ struct dispatcher {
 /* --- inbox: what other threads bring --- */
 
 struct inbox {
+	struct list begun;
 	struct list ended;
 	struct list saved;
 	int64_t stop_at_ms;
@@ -80,12 +79,20 @@ void dispatcher_wake(struct dispatcher *d)
 	mutex_unlock(&d->mx);
 }
 
-/* @list: `ended` or `saved`. In one critical section, because the last attempt that is brought may
- * be all that the dispatcher waits for before it is stopped and freed. */
-static void bring(struct dispatcher *d, struct list *list, struct attempt *attempt)
+void dispatcher_refresh(struct dispatcher *d)
 {
 	mutex_lock(&d->mx);
-	list_append(list, &attempt->link);
+	d->is_outdated = true;
+	set_woken(d);
+	mutex_unlock(&d->mx);
+}
+
+/* @list: `begun`, `ended` or `saved`. In one critical section, because the last one that is brought
+ * may be all that the dispatcher waits for before it is stopped and freed. */
+static void bring(struct dispatcher *d, struct list *list, struct list *link)
+{
+	mutex_lock(&d->mx);
+	list_append(list, link);
 	set_woken(d);
 	mutex_unlock(&d->mx);
 }
@@ -102,17 +109,22 @@ static void on_ended(struct attempt *attempt, void *arg)
 {
 	struct slot *slot = arg;
 
-	bring(slot->owner, &slot->owner->ended, attempt);
+	bring(slot->owner, &slot->owner->ended, &attempt->link);
 }
 
-/* in the store's thread */
+/* these two in the store's thread */
+static void on_begun(struct slot *slot)
+{
+	bring(slot->owner, &slot->owner->begun, &slot->link);
+}
+
 static void on_saved(struct store_op *op)
 {
 	struct finish_op *finish = container_of(op, struct finish_op, op);
 	struct running *running = container_of(finish, struct running, finish);
 	struct slot *slot = running->owner;
 
-	bring(slot->owner, &slot->owner->saved, &running->attempt);
+	bring(slot->owner, &slot->owner->saved, &running->attempt.link);
 }
 
 /* Return: is it time to stop? */
@@ -120,12 +132,16 @@ static bool wait_for_inbox(struct dispatcher *d, struct inbox *inbox)
 {
 	bool in_time = true;
 
+	list_init(&inbox->begun);
 	list_init(&inbox->ended);
 	list_init(&inbox->saved);
 	mutex_lock(&d->mx);
 	while (!d->is_woken && in_time)
-		in_time = cond_wait_until(&d->cond, &d->mx, d->next_ms);
+		in_time = cond_wait_until(&d->cond, &d->mx, d->pace.next_ms);
 	d->is_woken = false;
+	d->must_refresh |= d->is_outdated;
+	d->is_outdated = false;
+	list_splice(&inbox->begun, &d->begun);
 	list_splice(&inbox->ended, &d->ended);
 	list_splice(&inbox->saved, &d->saved);
 	inbox->stop_at_ms = d->stop_at_ms;
@@ -133,51 +149,11 @@ static bool wait_for_inbox(struct dispatcher *d, struct inbox *inbox)
 	return inbox->stop_at_ms != INT64_MAX;
 }
 
-/* --- timers --- */
-
-static void wake_at(struct dispatcher *d, int64_t at_ms)
-{
-	d->next_ms = MIN_OF(d->next_ms, at_ms);
-}
-
-/* @due_at: wall clock, us; INT64_MAX: never */
-static void wake_when_due(struct dispatcher *d, int64_t due_at)
-{
-	int64_t left_ms;
-
-	if (due_at == INT64_MAX)
-		return;
-	left_ms = (due_at - clock_now_us()) / US_PER_MS + 1;
-	wake_at(d, clock_monotonic_ms() + MAX_OF(MIN_OF(left_ms, TIMER_MAX_MS), 0));
-}
-
-/* --- a store that fails --- */
-
-static void store_failed(struct dispatcher *d, const char *what, int error)
-{
-	if (d->store_retry_at_ms == 0)
-		log_error("cannot %s: %s; will try again", what, error_name(error));
-	d->store_retry_at_ms = clock_monotonic_ms() + STORE_RETRY_MS;
-}
-
-/* after a commit */
-static void store_worked(struct dispatcher *d)
-{
-	if (d->store_retry_at_ms != 0)
-		log_notice("the store works again, deliveries go on");
-	d->store_retry_at_ms = 0;
-}
-
-static bool must_spare_store(const struct dispatcher *d)
-{
-	return clock_monotonic_ms() < d->store_retry_at_ms;
-}
-
 /* --- results --- */
 
 static void keep_unsaved(struct dispatcher *d, struct running *running, int error)
 {
-	store_failed(d, "save the result of an attempt", error);
+	pace_store_failed(&d->pace, "save the result of an attempt", error);
 	list_append(&d->unsaved, &running->attempt.link);
 	d->n_unsaved++;
 }
@@ -192,6 +168,11 @@ static void save(struct dispatcher *d, struct running *running)
 		keep_unsaved(d, running, r);
 }
 
+static struct slot *slot_of(const struct running *running)
+{
+	return running->owner;
+}
+
 static void save_ended(struct dispatcher *d, struct list *ended)
 {
 	struct list *link;
@@ -200,6 +181,7 @@ static void save_ended(struct dispatcher *d, struct list *ended)
 		struct running *running = running_of(link);
 
 		running_conclude(running, clock_now_us(), random_below(UINT64_MAX));
+		slot_of(running)->n_held--; /* room for another one while this is committed */
 		save(d, running);
 	}
 }
@@ -209,7 +191,7 @@ static void save_unsaved(struct dispatcher *d)
 	struct list again;
 	struct list *link;
 
-	if (must_spare_store(d))
+	if (pace_must_spare_store(&d->pace))
 		return;
 	list_init(&again);
 	list_splice(&again, &d->unsaved);
@@ -220,12 +202,9 @@ static void save_unsaved(struct dispatcher *d)
 
 static void settle(struct dispatcher *d, struct running *running)
 {
-	struct slot *slot = running->owner;
-
-	store_worked(d);
+	pace_store_worked(&d->pace);
 	running_report(running);
 	running_free(running);
-	slot->n_under_way--;
 	d->n_under_way--;
 }
 
@@ -243,112 +222,100 @@ static void settle_saved(struct dispatcher *d, struct list *saved)
 	}
 }
 
-/* --- beginnings --- */
+/* --- one round --- */
 
-/* commit the attempts, and hand over those that began; Return: how many, or a negative errno */
-static int begin(struct slot *slot, struct running **batch, size_t n)
+static void hand_over_begun(struct dispatcher *d, const struct slot_round *round,
+			    struct list *begun)
 {
-	struct dispatcher *d = slot->owner;
-	int n_begun = 0;
-	int r;
+	struct list *link;
 
-	r = running_begin(batch, n, d->store);
-	if (r < 0)
-		return r;
-	store_worked(d);
-	for (size_t i = 0; i < n; i++) {
-		if (!batch[i]->has_begun)
-			continue; /* somebody was quicker: held or given up by an operator */
-		slot->n_under_way++;
-		d->n_under_way++;
-		n_begun++;
-		handler_submit(slot->handler, &steal_ptr(&batch[i])->attempt);
-	}
-	if (n_begun == 0) /* so no result will wake us; and never in a tight loop */
-		wake_at(d, clock_monotonic_ms() + STORE_RETRY_MS);
-	return n_begun;
+	while ((link = list_pop(begun)) != NULL)
+		d->n_under_way -= slot_hand_over(list_entry(link, struct slot, link), round);
 }
 
-/* begin what is due, at most @room; Return: how many were begun, or a negative errno */
-static int begin_due(struct slot *slot, size_t room, int64_t now)
+/* write down handlers that the store has not seen before */
+static int register_handlers(struct dispatcher *d)
 {
-	struct dispatcher *d = slot->owner;
-	struct running *batch[BEGIN_BATCH];
-	struct job *jobs[BEGIN_BATCH];
-	size_t n;
-	int r;
+	struct handlers_op op = {
+		.op = {.kind = STORE_OP_HANDLERS},
+		.handlers = d->config->handlers,
+		.n_handlers = d->config->n_handlers,
+		.now = clock_now_us(),
+	};
+	int r = store_submit_wait(d->store, &op.op);
 
-	r = queue_due(d->reader, slot->config->name, slot->config->order, now,
-		      MIN_OF(room, BEGIN_BATCH), jobs);
-	if (r <= 0)
-		return r;
-	n = running_new_all(slot->config, jobs, (size_t)r, slot, batch);
-	if (n == 0)
-		return -ENOMEM;
-	handler_expect(slot->handler);
-	r = begin(slot, batch, n);
-	for (size_t i = 0; i < n; i++)
-		running_free(batch[i]); /* NULL once it is handed over */
+	d->is_registered = r == 0;
 	return r;
 }
 
-/* --- one round --- */
+static int visit_paused(const char *handler, void *arg)
+{
+	struct dispatcher *d = arg;
+
+	for (size_t i = 0; i < d->n_slots; i++) {
+		if (strcmp(d->slots[i].config->name, handler) == 0)
+			d->slots[i].is_paused = true;
+	}
+	return 0;
+}
+
+/* Return: false when the store does not tell; then nothing may be routed or begun */
+static bool refresh(struct dispatcher *d)
+{
+	int r = d->is_registered ? 0 : register_handlers(d);
+
+	for (size_t i = 0; i < d->n_slots; i++)
+		d->slots[i].is_paused = false;
+	if (r == 0)
+		r = drive_paused(d->reader, visit_paused, d);
+	if (r == 0)
+		r = history_catching_up(d->config, d->reader, d->is_catching_up);
+	if (r < 0) {
+		pace_store_failed(&d->pace, "read what is paused and replayed", r);
+		return false;
+	}
+	d->has_history = r > 0;
+	d->must_refresh = false;
+	return true;
+}
+
+static void replay(struct dispatcher *d)
+{
+	int r = history_run(d->config, d->reader, d->store);
+
+	if (r < 0) {
+		pace_store_failed(&d->pace, "replay events", r);
+		return;
+	}
+	if (r == HISTORY_ENDED)
+		d->must_refresh = true;
+	if (r == HISTORY_NONE)
+		d->has_history = false;
+	else
+		pace_wake_at(&d->pace, 0);
+}
 
 static void route(struct dispatcher *d)
 {
-	int r = routing_run(d->config, d->reader, d->store);
+	int r = routing_run(d->config, d->is_catching_up, d->reader, d->store);
 
 	if (r < 0)
-		store_failed(d, "route events", r);
+		pace_store_failed(&d->pace, "route events", r);
 	if (r > 0)
-		store_worked(d);
+		pace_store_worked(&d->pace);
 	if (r == ROUTING_BATCH)
-		wake_at(d, 0);
+		pace_wake_at(&d->pace, 0);
 }
 
-/* @after: wall clock, us; Return: the first due time behind it, INT64_MAX when there is none */
-static int64_t next_due(struct slot *slot, int64_t after)
+static void work_round(struct dispatcher *d, const struct slot_round *round)
 {
-	int64_t due_at;
-	int r = queue_next_due(slot->owner->reader, slot->config->name, after, &due_at);
-
-	if (r < 0) {
-		store_failed(slot->owner, "read the queue", r);
-		return INT64_MAX;
-	}
-	return due_at;
-}
-
-/* its consumer cannot be reached: say so only when there is something for it */
-static void deliver_later(struct slot *slot, int64_t now)
-{
-	int64_t due_at = next_due(slot, -1);
-
-	if (due_at <= now)
-		handler_expect(slot->handler);
-	else
-		wake_when_due(slot->owner, due_at);
-}
-
-static void deliver(struct slot *slot)
-{
-	struct dispatcher *d = slot->owner;
-	size_t capacity = handler_capacity(slot->handler);
-	int64_t now = clock_now_us();
-	int r;
-
-	if (capacity == 0) {
-		deliver_later(slot, now);
+	if (pace_must_spare_store(&d->pace) || (d->must_refresh && !refresh(d)))
 		return;
-	}
-	if (slot->n_under_way >= capacity)
-		return; /* a result will wake us */
-	r = begin_due(slot, capacity - slot->n_under_way, now);
-	if (r < 0)
-		store_failed(d, "begin deliveries", r);
-	if (r == BEGIN_BATCH)
-		wake_at(d, 0); /* there may be more */
-	wake_when_due(d, next_due(slot, now));
+	if (d->has_history)
+		replay(d);
+	route(d);
+	for (size_t i = 0; i < d->n_slots; i++)
+		d->n_under_way += slot_deliver(&d->slots[i], round);
 }
 
 static void stop_round(struct dispatcher *d, int64_t stop_at_ms)
@@ -364,7 +331,7 @@ static void stop_round(struct dispatcher *d, int64_t stop_at_ms)
 	if (d->give_up_at_ms != INT64_MAX)
 		next_ms = d->give_up_at_ms;
 	if (next_ms > now_ms)
-		wake_at(d, next_ms);
+		pace_wake_at(&d->pace, next_ms);
 }
 
 /* nothing is under way any more, or nothing but results that cannot be saved; those deliveries are
@@ -379,24 +346,23 @@ static bool is_finished(const struct dispatcher *d)
 static void *dispatcher_main(void *arg)
 {
 	struct dispatcher *d = arg;
+	const struct slot_round round = {d->reader, d->store, &d->pace};
 	struct inbox inbox;
 	bool is_stopping;
 
 	do {
 		is_stopping = wait_for_inbox(d, &inbox);
-		d->next_ms = INT64_MAX;
+		d->pace.next_ms = INT64_MAX;
+		hand_over_begun(d, &round, &inbox.begun);
 		settle_saved(d, &inbox.saved);
 		save_ended(d, &inbox.ended);
 		save_unsaved(d);
-		if (is_stopping) {
+		if (is_stopping)
 			stop_round(d, inbox.stop_at_ms);
-		} else if (!must_spare_store(d)) {
-			route(d);
-			for (size_t i = 0; i < d->n_slots; i++)
-				deliver(&d->slots[i]);
-		}
-		if (must_spare_store(d))
-			wake_at(d, d->store_retry_at_ms);
+		else
+			work_round(d, &round);
+		if (pace_must_spare_store(&d->pace))
+			pace_wake_at(&d->pace, d->pace.store_retry_at_ms);
 	} while (!is_stopping || !is_finished(d));
 	return NULL;
 }
@@ -411,6 +377,8 @@ static int add_slot(struct dispatcher *d, const struct handler_config *config, s
 
 	slot->owner = d;
 	slot->config = config;
+	slot->on_begun = on_begun;
+	list_init(&slot->link);
 	r = handler_new(config, &callbacks, &slot->handler, e);
 	if (r == 0)
 		d->n_slots++;
@@ -429,13 +397,18 @@ int dispatcher_new(const struct config *config, struct store *store,
 		return error_set(e, -ENOMEM, "out of memory");
 	d->config = config;
 	d->store = store;
+	d->must_refresh = true;
+	d->is_catching_up = calloc(config->n_handlers + 1, sizeof(bool));
 	d->mx = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	cond_init(&d->cond);
+	list_init(&d->begun);
 	list_init(&d->ended);
 	list_init(&d->saved);
 	list_init(&d->unsaved);
 	d->stop_at_ms = INT64_MAX;
 	d->give_up_at_ms = INT64_MAX;
+	if (!d->is_catching_up)
+		return error_set(e, -ENOMEM, "out of memory");
 	r = reader_open(config->store.path, &d->reader, e);
 	for (size_t i = 0; r == 0 && i < config->n_handlers; i++)
 		r = add_slot(d, &config->handlers[i], e);
@@ -496,5 +469,6 @@ void dispatcher_free(struct dispatcher *d)
 	reader_close(d->reader);
 	(void)pthread_cond_destroy(&d->cond); /* nobody waits any more */
 	(void)pthread_mutex_destroy(&d->mx);
+	free(d->is_catching_up);
 	free(d);
 }

@@ -3,15 +3,16 @@
  * The dispatcher: from committed events to handlers' results
  *
  * One thread, woken by commits, results and timers, never by polling. Each round it
- *   1. routes the events behind `routed_seq`: matches handlers (router), writes their deliveries;
- *   2. for each handler with room, begins the deliveries that are due (the attempt is committed
- *      before the handler sees anything) and hands them to its workers;
- *   3. takes results from the workers: done, retry later (retry) or dead, written by finish ops.
+ *   1. hands over the attempts whose beginning is committed, and takes results from the workers:
+ *      done, retry later (retry) or dead, written by finish ops;
+ *   2. works off a batch of a replay, if one goes on (history);
+ *   3. routes the events behind `routed_seq`: matches handlers (router), writes their deliveries;
+ *   4. for each handler with room that is not paused, begins the deliveries that are due (slot).
  *
  * Everything that it knows is in the store; after kill -9 the next start goes on from there.
  * A store that cannot commit is tried again after a second; results are kept meanwhile.
  *
- * Threads: dispatcher_wake() from any; the rest from the thread that made it.
+ * Threads: dispatcher_wake() and dispatcher_refresh() from any; the rest from the thread that made it.
  */
 #pragma once
 
@@ -37,6 +38,10 @@ int dispatcher_start(struct dispatcher *d, struct error *e) MUST_USE;
 
 /* there may be something to do; cheap, never blocks. The store calls it after each commit. */
 void dispatcher_wake(struct dispatcher *d);
+
+/* an operator has paused or resumed a handler, changed deliveries or asked for a replay, and it is
+ * committed; as cheap */
+void dispatcher_refresh(struct dispatcher *d);
 
 /**
  * dispatcher_stop() - begin nothing more; wait for running attempts; end what is left

@@ -73,7 +73,7 @@ static int add_variables(struct builder *b, const struct variable *variables, si
 	return 0;
 }
 
-#define N_VARIABLES 18
+#define N_VARIABLES 19
 
 static int add_all(struct builder *b, const struct handler_config *handler, const struct job *job)
 {
@@ -97,6 +97,7 @@ static int add_all(struct builder *b, const struct handler_config *handler, cons
 		{"RISKHOOK_ATTEMPT", attempt},
 		{"RISKHOOK_RECEIVED_AT", time_format(job->received_at, received_at)},
 		{"RISKHOOK_TEST", job->test ? "1" : "0"},
+		{"RISKHOOK_REPLAY", job->replay ? "1" : "0"},
 	};
 	int r;
 

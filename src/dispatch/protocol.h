@@ -5,7 +5,8 @@
  * One line of JSON for each delivery goes out:
  *
  *	{"delivery":812,"attempt":1,"seq":17,"event_id":"...","event_type":"evaluation_completed",
- *	 "category":"evaluation","eval_id":"...","received_at":"...","test":false,"payload":{...}}
+ *	 "category":"evaluation","eval_id":"...","received_at":"...","test":false,
+ *	 "replay":false,"payload":{...}}
  *
  * and one line comes back for each, in any order:
  *

@@ -11,6 +11,7 @@
 
 struct batch {
 	const struct config *config;
+	const bool *is_skipped;
 	struct route *routes;
 	size_t n_routes;
 	size_t cap;
@@ -41,7 +42,7 @@ static int visit(const struct routable *event, void *arg)
 		const struct handler_config *handler = &batch->config->handlers[i];
 		int r = 0;
 
-		if (router_matches(handler, event))
+		if (!batch->is_skipped[i] && router_matches(handler, event))
 			r = add_route(batch, event->seq, handler->name);
 		if (r < 0)
 			return r;
@@ -69,9 +70,10 @@ static int commit(const struct batch *batch, struct store *store)
 	return batch->n_events;
 }
 
-int routing_run(const struct config *config, struct reader *reader, struct store *store)
+int routing_run(const struct config *config, const bool *is_skipped, struct reader *reader,
+		struct store *store)
 {
-	struct batch batch = {.config = config};
+	struct batch batch = {.config = config, .is_skipped = is_skipped};
 	int r;
 
 	r = queue_unrouted(reader, ROUTING_BATCH, visit, &batch);

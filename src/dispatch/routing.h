@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "core/config.h"
 #include "util/macros.h"
 
@@ -20,8 +22,11 @@ struct store;
 
 /**
  * routing_run() - route one batch; waits for the commit
+ * @is_skipped: one for each handler of @config: those that get nothing now, because their history
+ *              comes first (dispatch/history.h)
  *
  * Return: number of events, 0 to ROUTING_BATCH (then there may be more), or a negative errno and
  *         nothing was routed.
  */
-int routing_run(const struct config *config, struct reader *reader, struct store *store) MUST_USE;
+int routing_run(const struct config *config, const bool *is_skipped, struct reader *reader,
+		struct store *store) MUST_USE;

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dispatch/running.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -58,27 +57,6 @@ struct running *running_of(struct list *link)
 	return container_of(attempt, struct running, attempt);
 }
 
-int running_begin(struct running *const *batch, size_t n, struct store *store)
-{
-	struct begin_op op = {.op = {.kind = STORE_OP_BEGIN}, .n_items = n, .now = clock_now_us()};
-	int r;
-
-	op.items = calloc(n, sizeof(*op.items));
-	if (!op.items)
-		return -ENOMEM;
-	for (size_t i = 0; i < n; i++) {
-		op.items[i].delivery = batch[i]->attempt.job->delivery;
-		op.items[i].attempt = batch[i]->attempt.job->attempt;
-	}
-	r = store_submit_wait(store, &op.op);
-	for (size_t i = 0; r == 0 && i < n; i++) {
-		batch[i]->has_begun = op.items[i].began;
-		metric_add(METRIC_ATTEMPTS, op.items[i].began);
-	}
-	free(op.items);
-	return r;
-}
-
 static struct retry_verdict decide(const struct running *running, int64_t now_us, uint64_t random)
 {
 	const struct job *job = running->attempt.job;
@@ -88,7 +66,7 @@ static struct retry_verdict decide(const struct running *running, int64_t now_us
 		/* A delivery whose first attempt came late, because the daemon or the consumer was
 		 * away for long, shall not be given up for that: its time begins with the attempt.
 		 */
-		.since_us = job->attempt == 1 ? running->started_at : job->created_at,
+		.since_us = job->attempt == 1 ? running->started_at : job->retry_since,
 		.now_us = now_us,
 		.after_ms = running->attempt.result.after_ms,
 		.random = random,

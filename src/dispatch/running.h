@@ -20,7 +20,6 @@ struct running {
 	const struct handler_config *handler; /* borrowed */
 	void *owner;                          /* the dispatcher's own */
 	int64_t started_at;                   /* us */
-	bool has_begun;                       /* the attempt is in the store */
 	int64_t delay_ms;                     /* until the next attempt */
 	char reason[ATTEMPT_REASON_SIZE + 64];
 };
@@ -39,15 +38,6 @@ void running_free(struct running *running);
 DEFINE_CLEANUP(struct running *, running_free)
 
 struct running *running_of(struct list *link);
-
-/**
- * running_begin() - write the beginning of several attempts, in one transaction; waits for it
- *
- * Sets `has_begun` of those whose delivery was still pending.
- *
- * Return: 0, or a negative errno and none has begun.
- */
-int running_begin(struct running *const *batch, size_t n, struct store *store) MUST_USE;
 
 /**
  * running_conclude() - decide on the delivery's next state and fill in `finish`

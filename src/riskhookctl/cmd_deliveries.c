@@ -3,20 +3,33 @@
  * deliveries, attempts: the queue and its history
  */
 #include <errno.h>
-#include <string.h>
 
 #include "core/config.h"
 #include "riskhookctl/ask.h"
+#include "riskhookctl/put.h"
 #include "store/model.h"
 
-static enum ctl_exit check_state(const char *state)
+static enum ctl_exit check_state(const char *name)
 {
-	for (int s = DELIVERY_PENDING; s <= DELIVERY_HELD; s++) {
-		if (strcasecmp(state, delivery_state_name((enum delivery_state)s)) == 0)
-			return CTL_OK;
-	}
+	enum delivery_state state;
+
+	if (delivery_state_parse(slice_of(name), &state) == 0)
+		return CTL_OK;
 	return ctl_fail(CTL_USAGE, "no state '%s'; states are pending, running, done, dead, held",
-			state);
+			name);
+}
+
+/* so that nobody wonders why nothing moves; to stderr, where it is in no table */
+static int print_paused(const struct value *values, int n_values, void *arg)
+{
+	const struct value *handler = ask_value(values, n_values, "handler");
+	const struct value *since = ask_value(values, n_values, "paused_at");
+	const struct delivery_filter *filter = arg;
+
+	if (handler && since && (!filter->handler || slice_eq_str(handler->text, filter->handler)))
+		put(stderr, "handler %.*s is paused since %.*s; 'riskhookctl resume' ends it\n",
+		    SLICE_ARG(handler->text), SLICE_ARG(since->text));
+	return 0;
 }
 
 enum ctl_exit cmd_deliveries(const struct context *ctx)
@@ -31,6 +44,7 @@ enum ctl_exit cmd_deliveries(const struct context *ctx)
 		.state = args->state,
 		.handler = args->handler,
 		.since = args->since,
+		.eval_id = args->eval_id,
 		.limit = args->limit,
 	};
 	enum ctl_exit code = args->state ? check_state(args->state) : CTL_OK;
@@ -44,8 +58,11 @@ enum ctl_exit cmd_deliveries(const struct context *ctx)
 			      "outcome reason");
 	if (!printer)
 		return ask_result(-ENOMEM);
-	return ask_finish(printer, query_deliveries(reader, &filter, printer_row, printer),
+	code = ask_finish(printer, query_deliveries(reader, &filter, printer_row, printer),
 			  "matching deliveries");
+	if (code == CTL_OK && !args->json)
+		code = ask_result(query_paused(reader, print_paused, &filter));
+	return code;
 }
 
 enum ctl_exit cmd_attempts(const struct context *ctx)

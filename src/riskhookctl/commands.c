@@ -96,7 +96,7 @@ const struct command commands[] = {
 		.run = cmd_deliveries,
 		.needs = NEEDS_CONFIG,
 		.operands = "",
-		.accepts = "state handler since limit json",
+		.accepts = "state handler eval-id since limit json",
 		.help = "list deliveries: one event for one handler each",
 		.example = "riskhookctl deliveries --state dead --since 7d",
 	},

@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/model.h"
 
+#include <errno.h>
 #include <stdlib.h>
+
+#include "util/macros.h"
+
+static const char *const state_names[] = {
+	[DELIVERY_PENDING] = "pending", [DELIVERY_RUNNING] = "running", [DELIVERY_DONE] = "done",
+	[DELIVERY_DEAD] = "dead",       [DELIVERY_HELD] = "held",
+};
 
 const char *delivery_state_name(enum delivery_state state)
 {
-	static const char *const names[] = {
-		[DELIVERY_PENDING] = "pending", [DELIVERY_RUNNING] = "running",
-		[DELIVERY_DONE] = "done",       [DELIVERY_DEAD] = "dead",
-		[DELIVERY_HELD] = "held",
-	};
+	return state_names[state];
+}
 
-	return names[state];
+int delivery_state_parse(struct slice name, enum delivery_state *ret_state)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(state_names); i++) {
+		if (slice_eq_nocase(name, slice_of(state_names[i]))) {
+			*ret_state = (enum delivery_state)i;
+			return 0;
+		}
+	}
+	return -EINVAL;
 }
 
 const char *attempt_outcome_name(enum attempt_outcome outcome)

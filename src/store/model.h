@@ -14,8 +14,10 @@
 
 /*
  *	pending --begin--> running --finish--> done
- *	   ^                  |------------->  dead
- *	   |<-----retry-------|          (or held by an operator)
+ *	 | ^  ^               |------------->  dead --an operator's retry--> pending
+ *	 | |  |<----retry-----|
+ *	 v |
+ *	 held (hold, release)
  *
  * At start, and only then, running becomes pending.
  */
@@ -38,6 +40,8 @@ enum attempt_outcome {
 };
 
 const char *delivery_state_name(enum delivery_state state);
+/* Return: 0, or -EINVAL; without regard to case */
+int delivery_state_parse(struct slice name, enum delivery_state *ret_state);
 const char *attempt_outcome_name(enum attempt_outcome outcome);
 
 #define ATTEMPT_OUTPUT_MAX (16 * 1024) /* bytes of a handler's output that are kept */
@@ -56,8 +60,9 @@ struct job {
 	int64_t seq;
 	int attempt;         /* number of the attempt that comes next or is under way, from 1 */
 	int64_t received_at; /* us */
-	int64_t created_at;  /* us; when the delivery was made: retry_for counts from here */
+	int64_t retry_since; /* us; retry_for counts from here: made, or retried by an operator */
 	bool test;
+	bool replay; /* an operator asked for it again */
 	char *handler;
 	char *event_id, *event_type, *category, *eval_id, *customer_id, *decision, *workflow,
 		*environment, *endpoint;

@@ -52,10 +52,11 @@ static const struct clause event_clauses[] = {
 };
 
 static const struct clause delivery_clauses[] = {
-	{CLAUSE_TEXT, offsetof(struct delivery_filter, state), " AND d.state = lower(?)"},
 	{CLAUSE_TEXT, offsetof(struct delivery_filter, handler), " AND d.handler = ?"},
 	{CLAUSE_NUMBER, offsetof(struct delivery_filter, seq), " AND d.seq = ?"},
 	{CLAUSE_NUMBER, offsetof(struct delivery_filter, since), " AND d.created_at >= ?"},
+	{CLAUSE_TEXT, offsetof(struct delivery_filter, eval_id),
+	 " AND d.seq IN (SELECT seq FROM events WHERE eval_id = ?)"},
 };
 
 /* `SELECT * FROM (newest first, limited) ORDER BY` the same key ascending */
@@ -75,11 +76,37 @@ static const struct question events_oldest = {
 	"SELECT v.* FROM event_log AS v JOIN events AS e USING (seq) WHERE 1",
 	" ORDER BY e.seq LIMIT ?", "", event_clauses, ARRAY_SIZE(event_clauses)};
 
-static const struct question deliveries_newest = {
-	"SELECT * FROM (SELECT v.* FROM delivery_log AS v JOIN deliveries AS d USING (delivery)"
-	" WHERE 1",
-	" ORDER BY d.delivery DESC LIMIT ?", ") ORDER BY delivery", delivery_clauses,
-	ARRAY_SIZE(delivery_clauses)};
+#define DELIVERIES(index, condition)                                                               \
+	{"SELECT * FROM (SELECT v.* FROM deliveries AS d " index                                   \
+	 " JOIN delivery_log AS v USING (delivery) WHERE " condition,                              \
+	 " ORDER BY d.delivery DESC LIMIT ?", ") ORDER BY delivery", delivery_clauses,             \
+	 ARRAY_SIZE(delivery_clauses)}
+
+static const struct question deliveries_newest = DELIVERIES("", "1");
+
+/* Few deliveries are in most of these states, and the index has no others. SQLite, which has no
+ * statistics, would look through them all. */
+static const struct question deliveries_by_state[] = {
+	[DELIVERY_PENDING] = DELIVERIES("INDEXED BY deliveries_due", "d.state = 'pending'"),
+	[DELIVERY_RUNNING] = DELIVERIES("INDEXED BY deliveries_running", "d.state = 'running'"),
+	[DELIVERY_DONE] = DELIVERIES("", "d.state = 'done'"),
+	[DELIVERY_DEAD] = DELIVERIES("INDEXED BY deliveries_dead", "d.state = 'dead'"),
+	[DELIVERY_HELD] = DELIVERIES("INDEXED BY deliveries_held", "d.state = 'held'"),
+};
+
+#define STUCK(state)                                                                               \
+	"SELECT delivery FROM deliveries WHERE state = '" state "' AND handler = ?"                \
+	" AND delivery > ? ORDER BY delivery LIMIT ?"
+
+static const char sql_dead[] = STUCK("dead");
+static const char sql_held[] = STUCK("held");
+
+static const char sql_replay[] =
+	"SELECT replay, handler, at_seq, min(last_seq, routed_seq) AS last_seq, deliveries,"
+	"       ended_at > 0 AS ended FROM replays, router WHERE replay = ?";
+
+static const char sql_paused[] = "SELECT handler, " ISO(
+	"paused_at") " AS paused_at FROM handlers WHERE paused_at > 0 ORDER BY handler";
 
 static const char sql_event_by_seq[] = "SELECT * FROM event_log WHERE seq = ?";
 static const char sql_event_by_id[] = "SELECT * FROM event_log WHERE event_id = ? ORDER BY seq";
@@ -121,7 +148,13 @@ static const char sql_tokens[] =
 /* SQLite has no booleans: these columns are */
 static bool is_bool_column(const char *name)
 {
-	return strcmp(name, "test") == 0 || strcmp(name, "output_cut") == 0;
+	static const char *const names[] = {"test", "output_cut", "replay", "paused"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		if (strcmp(name, names[i]) == 0)
+			return true;
+	}
+	return false;
 }
 
 static struct value value_of(sqlite3_stmt *stmt, int column)
@@ -281,12 +314,45 @@ int query_events(struct reader *reader, const struct event_filter *filter, query
 int query_deliveries(struct reader *reader, const struct delivery_filter *filter, query_visit visit,
 		     void *arg)
 {
+	const struct question *question = &deliveries_newest;
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	enum delivery_state state;
+	int r;
+
+	if (filter->state) {
+		r = delivery_state_parse(slice_of(filter->state), &state);
+		if (r < 0)
+			return r;
+		question = &deliveries_by_state[state];
+	}
+	r = ask(reader, question, filter, filter->limit, &stmt);
+	return r < 0 ? r : visit_rows(stmt, visit, arg);
+}
+
+int query_stuck(struct reader *reader, const char *handler, enum delivery_state state,
+		int64_t after, int64_t limit, query_visit visit, void *arg)
+{
 	_cleanup_(sqlite3_finalizep)
 	sqlite3_stmt *stmt = NULL;
 	int r;
 
-	r = ask(reader, &deliveries_newest, filter, filter->limit, &stmt);
+	if (state != DELIVERY_DEAD && state != DELIVERY_HELD)
+		return -EINVAL;
+	r = reader_prepare(reader, state == DELIVERY_DEAD ? sql_dead : sql_held, &stmt);
+	if (r == 0)
+		r = db_bind(stmt, "sii", handler, after, limit);
 	return r < 0 ? r : visit_rows(stmt, visit, arg);
+}
+
+int query_replay(struct reader *reader, int64_t replay, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_replay, &replay, visit, arg);
+}
+
+int query_paused(struct reader *reader, query_visit visit, void *arg)
+{
+	return ask_numbers(reader, sql_paused, NULL, visit, arg);
 }
 
 /* counts the rows on their way to the caller's visitor */

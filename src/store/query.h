@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "store/model.h"
 #include "store/reader.h"
 #include "util/slice.h"
 
@@ -70,11 +71,20 @@ struct delivery_filter {
 	const char *handler;
 	int64_t seq;   /* 0: any */
 	int64_t since; /* created_at, us */
+	const char *eval_id;
 	int64_t limit; /* 0: all; otherwise the newest ones, oldest first */
 };
 
 int query_deliveries(struct reader *reader, const struct delivery_filter *filter, query_visit visit,
 		     void *arg) MUST_USE;
+/* numbers of the deliveries of a handler that are dead or held: the first @limit behind @after */
+int query_stuck(struct reader *reader, const char *handler, enum delivery_state state,
+		int64_t after, int64_t limit, query_visit visit, void *arg) MUST_USE;
+/* how far a replay has come; one row: replay, handler, at_seq, last_seq, deliveries, ended */
+int query_replay(struct reader *reader, int64_t replay, query_visit visit, void *arg) MUST_USE;
+/* paused handlers: handler, paused_at */
+int query_paused(struct reader *reader, query_visit visit, void *arg) MUST_USE;
+
 /* columns: attempt, delivery, started_at, ended_at, outcome, code, signal, reason, output,
  * output_cut */
 int query_attempts(struct reader *reader, int64_t delivery, query_visit visit, void *arg) MUST_USE;

@@ -8,42 +8,48 @@
 #include "store/reader_private.h"
 
 static const char sql_unrouted[] =
-	"SELECT seq, event_type, category, eval_id, decision, workflow, environment, endpoint,"
-	"       test, wrong_environment"
+	"SELECT " ROUTABLE_COLUMNS
 	"  FROM events WHERE seq > (SELECT routed_seq FROM router) ORDER BY seq LIMIT ?1";
 
+/* ?4: those that have the turn, or those that have not */
 #define JOB_COLUMNS                                                                                \
-	"SELECT d.delivery, d.seq, d.attempts, e.received_at, d.created_at, e.test,"               \
-	"       d.handler, e.event_id, e.event_type, e.category, e.eval_id, e.customer_id,"        \
-	"       e.decision, e.workflow, e.environment, e.endpoint, p.body"                         \
+	"SELECT d.delivery, d.seq, d.attempts, e.received_at, d.retry_since, e.test,"              \
+	"       d.replay > 0, d.handler, e.event_id, e.event_type, e.category, e.eval_id,"         \
+	"       e.customer_id, e.decision, e.workflow, e.environment, e.endpoint, p.body"          \
 	"  FROM deliveries AS d JOIN events AS e USING (seq) JOIN payloads AS p USING (seq)"       \
-	" WHERE d.handler = ?1 AND d.state = 'pending' AND d.due_at <= ?2"
+	" WHERE d.handler = ?1 AND d.state = 'pending' AND d.ready = ?4 AND d.due_at <= ?2"
 #define JOB_ORDER " ORDER BY d.due_at, d.delivery LIMIT ?3"
 
 static const char sql_due_unordered[] = JOB_COLUMNS JOB_ORDER;
 
-/* an event waits for the earlier ones of its evaluation; one without an eval_id waits for nobody */
+/* the second look is for a handler that was `order = none` a moment ago and still runs several */
 static const char sql_due_ordered[] =
 	JOB_COLUMNS " AND (d.eval_id = '' OR NOT EXISTS ("
-		    "       SELECT 1 FROM deliveries AS before"
-		    "        WHERE before.handler = d.handler AND before.eval_id = d.eval_id"
-		    "          AND before.delivery < d.delivery"
-		    "          AND before.state IN ('pending', 'running', 'held')))" JOB_ORDER;
+		    "       SELECT 1 FROM deliveries AS other"
+		    "        WHERE other.handler = d.handler AND other.eval_id = d.eval_id"
+		    "          AND other.state = 'running'))" JOB_ORDER;
 
-static const char sql_next_due[] = "SELECT min(due_at) FROM deliveries"
-				   " WHERE handler = ?1 AND state = 'pending' AND due_at > ?2";
+static const char sql_next_due[] =
+	"SELECT min(due_at) FROM deliveries"
+	" WHERE handler = ?1 AND state = 'pending' AND ready = ?3 AND due_at > ?2";
 
 int queue_unrouted(struct reader *reader, size_t max,
 		   int (*visit)(const struct routable *event, void *arg), void *arg)
 {
 	sqlite3_stmt *stmt;
-	int rc, r;
+	int r;
 
 	r = reader_statement(reader, READER_UNROUTED, sql_unrouted, &stmt);
 	if (r == 0)
 		r = db_bind(stmt, "i", (int64_t)max);
-	if (r < 0)
-		return r;
+	return r < 0 ? r : queue_visit_routable(stmt, visit, arg);
+}
+
+int queue_visit_routable(sqlite3_stmt *stmt,
+			 int (*visit)(const struct routable *event, void *arg), void *arg)
+{
+	int rc, r = 0;
+
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
 		struct routable event = {
 			.seq = sqlite3_column_int64(stmt, 0),
@@ -66,7 +72,7 @@ int queue_unrouted(struct reader *reader, size_t max,
 	return r != 0 ? r : db_errno(rc);
 }
 
-enum { JOB_FIRST_TEXT = 6, JOB_N_TEXTS = 10, JOB_PAYLOAD = 16 };
+enum { JOB_FIRST_TEXT = 7, JOB_N_TEXTS = 10, JOB_PAYLOAD = 17 };
 
 /* copy a column behind *@at, with a NUL */
 static char *copy_column(sqlite3_stmt *stmt, int column, char **at)
@@ -99,8 +105,9 @@ static struct job *job_from_row(sqlite3_stmt *stmt)
 		.seq = sqlite3_column_int64(stmt, 1),
 		.attempt = sqlite3_column_int(stmt, 2) + 1,
 		.received_at = sqlite3_column_int64(stmt, 3),
-		.created_at = sqlite3_column_int64(stmt, 4),
+		.retry_since = sqlite3_column_int64(stmt, 4),
 		.test = sqlite3_column_int(stmt, 5),
+		.replay = sqlite3_column_int(stmt, 6),
 		.payload_n = db_column(stmt, JOB_PAYLOAD).n,
 	};
 	char **const texts[JOB_N_TEXTS] = {
@@ -115,17 +122,17 @@ static struct job *job_from_row(sqlite3_stmt *stmt)
 	return job;
 }
 
-int queue_due(struct reader *reader, const char *handler, enum handler_order order, int64_t now,
-	      size_t max, struct job **ret_jobs)
+/* deliveries with the turn, or without; Return: how many, or a negative errno and none */
+static int read_due(struct reader *reader, const char *handler, bool ordered, int64_t now,
+		    int64_t ready, size_t max, struct job **ret_jobs)
 {
-	bool ordered = order == ORDER_EVALUATION;
 	sqlite3_stmt *stmt;
 	int n = 0, rc, r;
 
 	r = reader_statement(reader, ordered ? READER_DUE_ORDERED : READER_DUE_UNORDERED,
 			     ordered ? sql_due_ordered : sql_due_unordered, &stmt);
 	if (r == 0)
-		r = db_bind(stmt, "sii", handler, now, (int64_t)max);
+		r = db_bind(stmt, "siii", handler, now, (int64_t)max, ready);
 	if (r < 0)
 		return r;
 	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && (size_t)n < max) {
@@ -146,14 +153,28 @@ int queue_due(struct reader *reader, const char *handler, enum handler_order ord
 	return n;
 }
 
-int queue_next_due(struct reader *reader, const char *handler, int64_t now, int64_t *ret_due_at)
+int queue_due(struct reader *reader, const char *handler, enum handler_order order, int64_t now,
+	      size_t max, struct job **ret_jobs)
+{
+	bool ordered = order == ORDER_EVALUATION;
+	int n, more;
+
+	n = read_due(reader, handler, ordered, now, 1, max, ret_jobs);
+	if (ordered || n < 0 || (size_t)n == max)
+		return n;
+	more = read_due(reader, handler, ordered, now, 0, max - (size_t)n, ret_jobs + n);
+	return more < 0 ? n : n + more; /* what is wrong will show again */
+}
+
+static int read_next_due(struct reader *reader, const char *handler, int64_t now, int64_t ready,
+			 int64_t *ret_due_at)
 {
 	sqlite3_stmt *stmt;
 	int rc, r;
 
 	r = reader_statement(reader, READER_NEXT_DUE, sql_next_due, &stmt);
 	if (r == 0)
-		r = db_bind(stmt, "si", handler, now);
+		r = db_bind(stmt, "sii", handler, now, ready);
 	if (r < 0)
 		return r;
 	rc = sqlite3_step(stmt);
@@ -163,4 +184,18 @@ int queue_next_due(struct reader *reader, const char *handler, int64_t now, int6
 				      : sqlite3_column_int64(stmt, 0);
 	sqlite3_reset(stmt);
 	return db_errno(rc);
+}
+
+int queue_next_due(struct reader *reader, const char *handler, enum handler_order order,
+		   int64_t now, int64_t *ret_due_at)
+{
+	int64_t first = INT64_MAX, second = INT64_MAX;
+	int r;
+
+	r = read_next_due(reader, handler, now, 1, &first);
+	if (r == 0 && order == ORDER_NONE)
+		r = read_next_due(reader, handler, now, 0, &second);
+	if (r == 0)
+		*ret_due_at = MIN_OF(first, second);
+	return r;
 }

@@ -25,13 +25,18 @@ struct route {
 	const char *handler; /* name; borrowed */
 };
 
-/* write deliveries (state pending, due at once) and move routed_seq */
+/* write deliveries (state pending, due at once) and move routed_seq, or the replay's at_seq */
 struct route_op {
 	struct store_op op;
 	const struct route *routes;
 	size_t n_routes;
 	int64_t routed_seq; /* every event up to this one is routed now */
 	int64_t now;        /* us */
+	int64_t replay;     /* 0: none; then routed_seq is how far the replay has come */
+	bool is_history;    /* the replay is a new handler's history: its deliveries are unmarked */
+	bool is_end;        /* the replay ends with this */
+
+	size_t n_written; /* result: without those that were there already */
 };
 
 /* pending -> running, and one attempt row each; written before the handler sees anything. A
@@ -77,8 +82,8 @@ int queue_unrouted(struct reader *reader, size_t max,
 
 /**
  * queue_due() - deliveries of one handler that may start now
- * @order: ORDER_EVALUATION leaves out a delivery while an earlier one of the same evaluation and
- *         handler is pending, running or held
+ * @order: ORDER_EVALUATION leaves out a delivery while another one of the same evaluation and
+ *         handler has the turn (sql/004_drive.sql); ORDER_NONE gives it when there is room left
  * @max:   most jobs
  * @ret_jobs: array of at least @max pointers; the caller frees each with job_free()
  *
@@ -91,10 +96,11 @@ int queue_due(struct reader *reader, const char *handler, enum handler_order ord
 
 /**
  * queue_next_due() - when does a delivery of this handler become due?
+ * @order: as for queue_due()
  *
  * @ret_due_at: us; the earliest due time after @now, or INT64_MAX when there is none
  *
  * Return: 0, or a negative errno.
  */
-int queue_next_due(struct reader *reader, const char *handler, int64_t now,
-		   int64_t *ret_due_at) MUST_USE;
+int queue_next_due(struct reader *reader, const char *handler, enum handler_order order,
+		   int64_t now, int64_t *ret_due_at) MUST_USE;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "store/db.h"
+#include "store/model.h"
 #include "store/reader.h"
 
 /* statements that the dispatcher runs again and again are prepared once */
@@ -13,6 +14,9 @@ enum reader_statement {
 	READER_DUE_ORDERED,
 	READER_DUE_UNORDERED,
 	READER_NEXT_DUE,
+	READER_PAUSED,
+	READER_OPEN_REPLAYS,
+	READER_HISTORY,
 	READER_STATEMENTS
 };
 
@@ -27,3 +31,12 @@ int reader_prepare(struct reader *reader, const char *sql, sqlite3_stmt **ret_st
 /* one that is kept; reset and unbound when it is handed out */
 int reader_statement(struct reader *reader, enum reader_statement id, const char *sql,
 		     sqlite3_stmt **ret_stmt) MUST_USE;
+
+/* the columns of `events` that queue_visit_routable() takes */
+#define ROUTABLE_COLUMNS                                                                           \
+	"seq, event_type, category, eval_id, decision, workflow, environment, endpoint, test,"     \
+	" wrong_environment"
+
+/* step through routable events and reset; Return: 0, what @visit returned, or a negative errno */
+int queue_visit_routable(sqlite3_stmt *stmt,
+			 int (*visit)(const struct routable *event, void *arg), void *arg) MUST_USE;

@@ -41,6 +41,10 @@ enum store_op_kind {
 	STORE_OP_FINISH,       /* struct finish_op, store/queue.h */
 	STORE_OP_TOKEN,        /* struct token_op, store/token_store.h */
 	STORE_OP_TOKEN_REVOKE, /* struct token_revoke_op, store/token_store.h */
+	STORE_OP_HANDLERS,     /* struct handlers_op, store/drive.h */
+	STORE_OP_PAUSE,        /* struct pause_op, store/drive.h */
+	STORE_OP_CHANGE,       /* struct change_op, store/drive.h */
+	STORE_OP_REPLAY,       /* struct replay_op, store/drive.h */
 	STORE_OP_KINDS
 };
 

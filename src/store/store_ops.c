@@ -10,6 +10,7 @@
 #include "core/config.h"
 #include "core/event_types.h"
 #include "intake/event.h"
+#include "store/drive_ops.h"
 #include "store/model.h"
 #include "store/queue.h"
 #include "store/token_store.h"
@@ -33,6 +34,7 @@ enum statement {
 	ATTEMPT_INSERT,
 	ATTEMPT_FINISH,
 	DELIVERY_FINISH,
+	DELIVERY_RELEASE,
 	ATTEMPTS_RECOVER,
 	DELIVERIES_RECOVER,
 	TOKEN_INSERT,
@@ -109,9 +111,14 @@ static const char *const sql[STATEMENTS] = {
 	[QUARANTINE_PRUNE] = "DELETE FROM quarantine WHERE quarantine <="
 			     " (SELECT max(quarantine) FROM quarantine) - ?1",
 	[DELIVERY_INSERT] =
-		"INSERT INTO deliveries (seq, handler, eval_id, state, due_at, created_at,"
-		" changed_at) SELECT seq, ?2, eval_id, 'pending', ?3, ?3, ?3 FROM events"
-		" WHERE seq = ?1 ON CONFLICT (seq, handler) DO NOTHING",
+		"INSERT INTO deliveries (seq, handler, eval_id, state, replay, ready, due_at,"
+		" created_at, retry_since, changed_at)"
+		" SELECT seq, ?2, eval_id, 'pending', ?4, eval_id = '' OR NOT EXISTS ("
+		"  SELECT 1 FROM deliveries AS live WHERE live.handler = ?2"
+		"     AND live.eval_id = e.eval_id AND live.eval_id <> ''"
+		"     AND live.state IN ('pending', 'running', 'held')), ?3, ?3, ?3, ?3"
+		" FROM events AS e WHERE seq = ?1"
+		" ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[ROUTER_MOVE] = "UPDATE router SET routed_seq = max(routed_seq, ?1)",
 	[DELIVERY_BEGIN] = "UPDATE deliveries SET state = 'running', attempts = ?2,"
 			   " changed_at = ?3 WHERE delivery = ?1 AND state = 'pending'",
@@ -124,6 +131,14 @@ static const char *const sql[STATEMENTS] = {
 	[DELIVERY_FINISH] =
 		"UPDATE deliveries SET state = ?3, due_at = ?4, changed_at = ?5, outcome = ?6,"
 		" reason = ?7 WHERE delivery = ?1 AND attempts = ?2 AND state = 'running'",
+	/* the one that has ended passes its turn (sql/004_drive.sql) */
+	[DELIVERY_RELEASE] =
+		"UPDATE deliveries SET ready = 1 WHERE delivery = ("
+		" SELECT live.delivery FROM deliveries AS ended, deliveries AS live"
+		"  WHERE ended.delivery = ?1 AND ended.ready AND live.handler = ended.handler"
+		"    AND live.eval_id = ended.eval_id AND live.eval_id <> ''"
+		"    AND live.state IN ('pending', 'running', 'held')"
+		"  ORDER BY live.delivery LIMIT 1)",
 	[ATTEMPTS_RECOVER] = "UPDATE attempts SET ended_at = ?1, outcome = 'interrupted',"
 			     " reason = 'riskhookd ended while it ran'"
 			     " WHERE ended_at IS NULL AND delivery IN"
@@ -149,12 +164,14 @@ struct writer {
 	sqlite3 *db;
 	int64_t quarantine_max;
 	sqlite3_stmt *statements[STATEMENTS];
+	struct drive_writer *drive;
 };
 
 int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, struct error *e)
 {
 	_cleanup_(writer_freep)
 	struct writer *w = calloc(1, sizeof(*w));
+	int r;
 
 	if (!w)
 		return error_set(e, -ENOMEM, "out of memory");
@@ -168,6 +185,9 @@ int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, 
 			return error_set(e, db_errno(rc), "cannot prepare statement %d: %s", i,
 					 db_message(db));
 	}
+	r = drive_writer_new(db, &w->drive, e);
+	if (r < 0)
+		return r;
 	*ret_writer = steal_ptr(&w);
 	return 0;
 }
@@ -176,6 +196,7 @@ void writer_free(struct writer *w)
 {
 	if (!w)
 		return;
+	drive_writer_free(w->drive);
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(w->statements[i]);
 	free(w);
@@ -375,14 +396,19 @@ static int run_quarantine(struct writer *w, struct store_op *base)
 static int run_route(struct writer *w, struct store_op *base)
 {
 	struct route_op *op = container_of(base, struct route_op, op);
+	int64_t mark = op->is_history ? 0 : op->replay;
 
+	op->n_written = 0;
 	for (size_t i = 0; i < op->n_routes; i++) {
 		const struct route *route = &op->routes[i];
-		int r = run(w, DELIVERY_INSERT, "isi", route->seq, route->handler, op->now);
+		int r = run(w, DELIVERY_INSERT, "isii", route->seq, route->handler, op->now, mark);
 
 		if (r < 0)
 			return r;
+		op->n_written += sqlite3_changes(w->db) > 0;
 	}
+	if (op->replay > 0)
+		return drive_move_replay(w->drive, op);
 	return run(w, ROUTER_MOVE, "i", op->routed_seq);
 }
 
@@ -420,8 +446,31 @@ static int run_finish(struct writer *w, struct store_op *base)
 		output, (int64_t)(op->output_cut || output.n < op->output.n));
 	if (r < 0)
 		return r;
-	return run(w, DELIVERY_FINISH, "iisiist", op->delivery, (int64_t)op->attempt,
-		   delivery_state_name(op->state), op->due_at, op->now, outcome, op->reason);
+	r = run(w, DELIVERY_FINISH, "iisiist", op->delivery, (int64_t)op->attempt,
+		delivery_state_name(op->state), op->due_at, op->now, outcome, op->reason);
+	if (r < 0 || op->state == DELIVERY_PENDING || sqlite3_changes(w->db) == 0)
+		return r;
+	return run(w, DELIVERY_RELEASE, "i", op->delivery);
+}
+
+static int run_handlers(struct writer *w, struct store_op *op)
+{
+	return drive_run_handlers(w->drive, container_of(op, struct handlers_op, op));
+}
+
+static int run_pause(struct writer *w, struct store_op *op)
+{
+	return drive_run_pause(w->drive, container_of(op, struct pause_op, op));
+}
+
+static int run_change(struct writer *w, struct store_op *op)
+{
+	return drive_run_change(w->drive, container_of(op, struct change_op, op));
+}
+
+static int run_replay(struct writer *w, struct store_op *op)
+{
+	return drive_run_replay(w->drive, container_of(op, struct replay_op, op));
 }
 
 static int run_token(struct writer *w, struct store_op *base)
@@ -464,6 +513,10 @@ int writer_run(struct writer *w, struct store_op *op)
 		[STORE_OP_FINISH] = run_finish,
 		[STORE_OP_TOKEN] = run_token,
 		[STORE_OP_TOKEN_REVOKE] = run_token_revoke,
+		[STORE_OP_HANDLERS] = run_handlers,
+		[STORE_OP_PAUSE] = run_pause,
+		[STORE_OP_CHANGE] = run_change,
+		[STORE_OP_REPLAY] = run_replay,
 	};
 
 	return functions[op->kind](w, op);

@@ -16,7 +16,8 @@ ENVIRONMENT = {"PATH", "LANG", "HOME", "RISKHOOK_SEQ", "RISKHOOK_EVENT_ID", "RIS
                "RISKHOOK_CATEGORY", "RISKHOOK_EVAL_ID", "RISKHOOK_CUSTOMER_ID", "RISKHOOK_DECISION",
                "RISKHOOK_WORKFLOW", "RISKHOOK_ENVIRONMENT", "RISKHOOK_ENDPOINT",
                "RISKHOOK_HANDLER", "RISKHOOK_DELIVERY_ID", "RISKHOOK_ATTEMPT",
-               "RISKHOOK_RECEIVED_AT", "RISKHOOK_TEST"}
+               "RISKHOOK_RECEIVED_AT", "RISKHOOK_TEST",
+               "RISKHOOK_REPLAY"}
 
 ATTEMPT_KEYS = {"attempt", "delivery", "started_at", "ended_at", "outcome", "code", "signal",
                 "reason", "output", "output_cut"}

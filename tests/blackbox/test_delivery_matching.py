@@ -113,7 +113,7 @@ def test_the_deliveries_command_has_the_documented_keys_and_filters(daemon):
     assert all(row["handler"] == "everything" and row["state"] == "done" for row in rows)
     row = next(row for row in rows if row["seq"] == seq)
     assert set(row) == {"delivery", "handler", "seq", "event_id", "event_type", "eval_id", "state",
-                        "attempts", "due_at", "outcome", "reason"}
+                        "attempts", "due_at", "outcome", "reason", "replay", "paused"}
     assert daemon.ctl("deliveries", "--state", "dead").code == 3
     assert daemon.ctl("deliveries", "--handler", "nobody").code == 3
     assert daemon.ctl("deliveries", "--state", "nonsense").code == 2

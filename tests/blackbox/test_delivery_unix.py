@@ -12,7 +12,7 @@ from lib.settings import scaled
 from lib.waiting import wait_until
 
 LINE_KEYS = ["delivery", "attempt", "seq", "event_id", "event_type", "category", "eval_id",
-             "received_at", "test", "payload"]
+             "received_at", "test", "replay", "payload"]
 
 
 @pytest.fixture

@@ -413,6 +413,7 @@ static void test_environment_is_clean_and_complete(void **state)
 			     "RISKHOOK_ATTEMPT=3\n"
 			     "RISKHOOK_RECEIVED_AT=2026-09-12T08:30:00.123Z\n"
 			     "RISKHOOK_TEST=0\n"
+			     "RISKHOOK_REPLAY=0\n"
 			     "QUEUE=a b=c\n",
 			     job.customer_id) < (int)sizeof(expected));
 	assert_output(&attempt.result, expected);

@@ -48,7 +48,7 @@ static void test_request_is_one_line_of_json(void **state)
 	assert_null(strchr(out.p, '\r'));
 	root = json_loadb(out.p, out.n, JSON_REJECT_DUPLICATES, NULL);
 	assert_non_null(root);
-	assert_int_equal(json_object_size(root), 10);
+	assert_int_equal(json_object_size(root), 11);
 	assert_int_equal(json_integer_value(json_object_get(root, "delivery")), 812);
 	assert_int_equal(json_integer_value(json_object_get(root, "attempt")), 2);
 	assert_int_equal(json_integer_value(json_object_get(root, "seq")), 17);
@@ -57,6 +57,7 @@ static void test_request_is_one_line_of_json(void **state)
 	assert_string_equal(json_string_value(json_object_get(root, "received_at")),
 			    "2026-09-12T08:30:00.123Z");
 	assert_true(json_is_false(json_object_get(root, "test")));
+	assert_true(json_is_false(json_object_get(root, "replay")));
 	/* not re-serialised: same digits, same order, same length */
 	assert_non_null(strstr(out.p, ",\"payload\":{  \t\"b\": 1.10, \t\"a\": \"x\\ny\"  } }\n"));
 }
@@ -71,9 +72,10 @@ static void test_request_says_null_for_what_was_not_given(void **state)
 	(void)state;
 	job.eval_id = none;
 	job.test = true;
+	job.replay = true;
 	assert_int_equal(protocol_append_request(&job, &out), 0);
 	assert_non_null(strstr(out.p, "\"eval_id\":null,"));
-	assert_non_null(strstr(out.p, "\"test\":true,"));
+	assert_non_null(strstr(out.p, "\"test\":true,\"replay\":true,"));
 }
 
 static void test_request_knows_its_limit(void **state)

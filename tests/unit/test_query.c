@@ -31,10 +31,11 @@ static const char rows[] =
 	" ('E3', 'evaluation_completed', '1', '1', 0, '', 'evaluation', '',"
 	"  'REVIEW', '', '', '', 'kyb', '', 0, 1, 0, 0, 4000000, 'riskos', 'c', '', 2, x'00');"
 	"INSERT INTO payloads VALUES (1, x'7b7d');"
-	"INSERT INTO deliveries (seq, handler, eval_id, state, due_at, created_at, changed_at,"
-	" outcome) VALUES (1, 'h1', 'E1', 'done', 0, 1000000, 0, 'ok'),"
-	" (1, 'h2', 'E1', 'dead', 0, 1000000, 0, 'dead'), (2, 'h1', 'E1', 'done', 0, 2000000, 0,"
-	" 'ok');"
+	"INSERT INTO deliveries (seq, handler, eval_id, state, due_at, created_at,"
+	" retry_since, changed_at, outcome) VALUES"
+	" (1, 'h1', 'E1', 'done', 0, 1000000, 0, 0, 'ok'),"
+	" (1, 'h2', 'E1', 'dead', 0, 1000000, 0, 0, 'dead'),"
+	" (2, 'h1', 'E1', 'done', 0, 2000000, 0, 0, 'ok');"
 	"INSERT INTO attempts VALUES (2, 1, 1000000, NULL, 'dead', 65, NULL, '', x'ff0a', 1);"
 	"INSERT INTO quarantine VALUES (1, 'riskos', 'c', '', 0, 1, 'not JSON', x'0b', x'5b');";
 

@@ -6,7 +6,9 @@
 
 #include "store_bench.h"
 
+#include "store/drive.h"
 #include "store/reader_private.h"
+#include "store/store_ops.h"
 
 #define NOW 100
 #define MAX 16
@@ -88,11 +90,11 @@ static void test_evaluation_order_blocks(void **state)
 	bool began;
 
 	ASSERT_DUE(w, ORDER_EVALUATION, first, other, 0);
-	ASSERT_DUE(w, ORDER_NONE, second, first, other, 0);
+	ASSERT_DUE(w, ORDER_NONE, first, other, second, 0);
 	assert_int_equal(begin_attempt(w->store, first, 1, &began), 0);
 	assert_true(began);
 	ASSERT_DUE(w, ORDER_EVALUATION, other, 0); /* running */
-	ASSERT_DUE(w, ORDER_NONE, second, other, 0);
+	ASSERT_DUE(w, ORDER_NONE, other, second, 0);
 	finish_attempt(w->store, first, 1, DELIVERY_PENDING, NOW + 50);
 	ASSERT_DUE(w, ORDER_EVALUATION, other, 0); /* waits for its retry */
 	assert_int_equal(begin_attempt(w->store, first, 2, &began), 0);
@@ -160,7 +162,7 @@ static void test_job_has_everything(void **state)
 	assert_int_equal(job->delivery, delivery);
 	assert_int_equal(job->seq, seq);
 	assert_int_equal(job->attempt, 1);
-	assert_int_equal(job->created_at, 42);
+	assert_int_equal(job->retry_since, 42);
 	assert_false(job->test);
 	assert_string_equal(job->handler, "h");
 	assert_string_equal(job->event_id, "evt-job");
@@ -179,7 +181,7 @@ static void test_job_has_everything(void **state)
 	finish_attempt(w->store, delivery, 1, DELIVERY_PENDING, 50);
 	assert_int_equal(queue_due(w->reader, "h", ORDER_EVALUATION, NOW, 1, &job), 1);
 	assert_int_equal(job->attempt, 2);
-	assert_int_equal(job->created_at, 42);
+	assert_int_equal(job->retry_since, 42);
 	job_free(job);
 }
 
@@ -189,17 +191,17 @@ static void test_next_due(void **state)
 	int64_t due_at = 0, first;
 	bool began;
 
-	assert_int_equal(queue_next_due(w->reader, "h", NOW, &due_at), 0);
+	assert_int_equal(queue_next_due(w->reader, "h", ORDER_EVALUATION, NOW, &due_at), 0);
 	assert_true(due_at == INT64_MAX);
 	first = deliver(w, "a", 130);
 	(void)deliver(w, "b", NOW);
 	(void)deliver(w, "c", 140);
-	assert_int_equal(queue_next_due(w->reader, "h", NOW, &due_at), 0);
+	assert_int_equal(queue_next_due(w->reader, "h", ORDER_EVALUATION, NOW, &due_at), 0);
 	assert_int_equal(due_at, 130);
 	assert_int_equal(begin_attempt(w->store, first, 1, &began), 0);
-	assert_int_equal(queue_next_due(w->reader, "h", NOW, &due_at), 0);
+	assert_int_equal(queue_next_due(w->reader, "h", ORDER_EVALUATION, NOW, &due_at), 0);
 	assert_int_equal(due_at, 140);
-	assert_int_equal(queue_next_due(w->reader, "other", NOW, &due_at), 0);
+	assert_int_equal(queue_next_due(w->reader, "other", ORDER_EVALUATION, NOW, &due_at), 0);
 	assert_true(due_at == INT64_MAX);
 }
 
@@ -249,28 +251,35 @@ static void test_queries_leave_no_transaction_open(void **state)
 	assert_int_equal(queue_due(w->reader, "h", ORDER_EVALUATION, NOW, 1, &job), 1);
 	job_free(job);
 	assert_int_equal(queue_unrouted(w->reader, MAX, see, &stopped), 77);
-	assert_int_equal(queue_next_due(w->reader, "h", 0, &due_at), 0);
+	assert_int_equal(queue_next_due(w->reader, "h", ORDER_EVALUATION, 0, &due_at), 0);
 	assert_int_equal(ask(&w->place, "PRAGMA wal_checkpoint(TRUNCATE)"), 0); /* not busy */
 }
 
-/* does SQLite's plan for a statement that queue.c has prepared use this index? */
-static bool plan_uses(struct reader *reader, enum reader_statement id, const char *index)
+/* SQLite's plan for a statement, one step a line */
+static void explain(sqlite3 *db, const char *text, char *out, size_t size)
 {
 	sqlite3_stmt *stmt = NULL;
-	char sql[2048];
-	bool found = false;
+	char sql[4096];
+	size_t n = 0;
 
-	(void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s",
-		       sqlite3_sql(reader->statements[id]));
-	assert_int_equal(sqlite3_prepare_v2(reader->db, sql, -1, &stmt, NULL), SQLITE_OK);
-	while (sqlite3_step(stmt) == SQLITE_ROW) {
-		const char *step = (const char *)sqlite3_column_text(stmt, 3);
-
-		assert_null(strstr(step, "TEMP B-TREE")); /* nothing is sorted */
-		found |= strstr(step, index) != NULL;
-	}
+	(void)snprintf(sql, sizeof(sql), "EXPLAIN QUERY PLAN %s", text);
+	if (sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+	out[0] = '\0';
+	while (sqlite3_step(stmt) == SQLITE_ROW && n < size)
+		n += (size_t)snprintf(out + n, size - n, "%s\n", sqlite3_column_text(stmt, 3));
+	assert_true(n < size);
 	sqlite3_finalize(stmt);
-	return found;
+}
+
+/* the plan for a statement that queue.c has prepared uses this index, and sorts nothing */
+static void assert_plan(struct reader *reader, enum reader_statement id, const char *index)
+{
+	char plan[2048];
+
+	explain(reader->db, sqlite3_sql(reader->statements[id]), plan, sizeof(plan));
+	if (strstr(plan, "TEMP B-TREE") || !strstr(plan, index))
+		fail_msg("%s", plan);
 }
 
 static void test_plans(void **state)
@@ -282,13 +291,168 @@ static void test_plans(void **state)
 
 	assert_int_equal(queue_due(w->reader, "h", ORDER_EVALUATION, NOW, 1, &job), 0);
 	assert_int_equal(queue_due(w->reader, "h", ORDER_NONE, NOW, 1, &job), 0);
-	assert_int_equal(queue_next_due(w->reader, "h", NOW, &due_at), 0);
+	assert_int_equal(queue_next_due(w->reader, "h", ORDER_EVALUATION, NOW, &due_at), 0);
 	assert_int_equal(queue_unrouted(w->reader, 1, see, &seen), 0);
-	assert_true(plan_uses(w->reader, READER_DUE_ORDERED, "deliveries_due (handler=?"));
-	assert_true(plan_uses(w->reader, READER_DUE_ORDERED, "deliveries_live (handler=?"));
-	assert_true(plan_uses(w->reader, READER_DUE_UNORDERED, "deliveries_due (handler=?"));
-	assert_true(plan_uses(w->reader, READER_NEXT_DUE, "deliveries_due (handler=?"));
-	assert_true(plan_uses(w->reader, READER_UNROUTED, "INTEGER PRIMARY KEY (rowid>?)"));
+	assert_plan(w->reader, READER_DUE_ORDERED,
+		    "deliveries_due (handler=? AND ready=? AND due_at<?)");
+	assert_plan(w->reader, READER_DUE_ORDERED, "deliveries_running (handler=? AND eval_id=?)");
+	assert_plan(w->reader, READER_DUE_UNORDERED,
+		    "deliveries_due (handler=? AND ready=? AND due_at<?)");
+	assert_plan(w->reader, READER_NEXT_DUE,
+		    "deliveries_due (handler=? AND ready=? AND due_at>?)");
+	assert_plan(w->reader, READER_UNROUTED, "INTEGER PRIMARY KEY (rowid>?)");
+}
+
+/* with a million deliveries that wait, nothing that is written may look through them: every
+ * statement of the writer finds them by an index */
+static void test_plans_of_the_writer(void **state)
+{
+	struct world *w = *state;
+	struct writer *writer = NULL;
+	sqlite3 *db = NULL;
+	int n_live = 0;
+
+	assert_int_equal(sqlite3_open(w->place.path, &db), SQLITE_OK);
+	assert_int_equal(writer_new(db, 1, &writer, NULL), 0);
+	for (sqlite3_stmt *s = sqlite3_next_stmt(db, NULL); s; s = sqlite3_next_stmt(db, s)) {
+		char plan[2048];
+
+		explain(db, sqlite3_sql(s), plan, sizeof(plan));
+		for (const char *at = plan; (at = strstr(at, "SCAN ")) != NULL; at++) {
+			static const char *const few[] = {"SCAN router", "SCAN (subquery", "SCAN CONSTANT"};
+			bool is_fine = strstr(at, "INDEX deliveries_running") != NULL;
+
+			for (size_t i = 0; i < ARRAY_SIZE(few); i++)
+				is_fine |= strncmp(at, few[i], strlen(few[i])) == 0;
+			if (!is_fine && !strstr(sqlite3_sql(s), "EXISTS (SELECT 1 FROM events)"))
+				fail_msg("%s\n%s", sqlite3_sql(s), plan);
+		}
+		if (!strstr(plan, "live USING INDEX deliveries_live (handler=? AND eval_id=?)"))
+			continue;
+		assert_null(strstr(plan, "TEMP B-TREE"));
+		n_live++;
+	}
+	assert_int_equal(n_live, 3); /* a new one, the turn, a retry */
+	writer_free(writer);
+	sqlite3_close(db);
+}
+
+/* of the live deliveries of an evaluation exactly one has the turn */
+static void assert_one_turn(struct world *w)
+{
+	assert_sql(&w->place,
+		   "NOT EXISTS (SELECT 1 FROM deliveries WHERE eval_id <> ''"
+		   " AND state IN ('pending', 'running', 'held')"
+		   " GROUP BY handler, eval_id HAVING sum(ready) <> 1)");
+}
+
+static struct change_item change(struct world *w, enum change what, int64_t delivery)
+{
+	struct change_item item = {.delivery = delivery};
+	struct change_op op = {
+		.op = {.kind = STORE_OP_CHANGE},
+		.change = what,
+		.items = &item,
+		.n_items = 1,
+		.now = NOW,
+	};
+
+	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+	assert_one_turn(w);
+	return item;
+}
+
+/* a dead delivery that is retried comes before the later ones, but never beside one that runs */
+static void test_retry_keeps_the_order(void **state)
+{
+	struct world *w = *state;
+	int64_t first = deliver(w, "e", 10), second = deliver(w, "e", 10),
+		third = deliver(w, "e", 10);
+	struct change_item item;
+	bool began;
+
+	assert_int_equal(begin_attempt(w->store, first, 1, &began), 0);
+	assert_int_equal(change(w, CHANGE_RETRY, first).is_changed, false); /* it runs */
+	finish_attempt(w->store, first, 1, DELIVERY_DEAD, 0);
+	assert_one_turn(w);
+	assert_int_equal(begin_attempt(w->store, second, 1, &began), 0);
+	item = change(w, CHANGE_RETRY, first);
+	assert_true(item.is_known && item.is_changed && item.was == DELIVERY_DEAD);
+	ASSERT_DUE(w, ORDER_EVALUATION, 0);
+	finish_attempt(w->store, second, 1, DELIVERY_DONE, 0);
+	assert_one_turn(w);
+	ASSERT_DUE(w, ORDER_EVALUATION, first, 0);
+	assert_int_equal(begin_attempt(w->store, first, 2, &began), 0);
+	finish_attempt(w->store, first, 2, DELIVERY_DONE, 0);
+	ASSERT_DUE(w, ORDER_EVALUATION, third, 0);
+	assert_int_equal(change(w, CHANGE_RETRY, first).is_changed, false); /* done */
+	assert_int_equal(change(w, CHANGE_RETRY, 999).is_known, false);
+}
+
+static void test_retry_of_the_only_one_has_the_turn(void **state)
+{
+	struct world *w = *state;
+	int64_t first = deliver(w, "e", 10), lone = deliver(w, "", 10);
+	bool began;
+
+	assert_int_equal(begin_attempt(w->store, first, 1, &began), 0);
+	finish_attempt(w->store, first, 1, DELIVERY_DEAD, 0);
+	assert_int_equal(begin_attempt(w->store, lone, 1, &began), 0);
+	finish_attempt(w->store, lone, 1, DELIVERY_DEAD, 0);
+	ASSERT_DUE(w, ORDER_EVALUATION, 0);
+	(void)change(w, CHANGE_RETRY, lone);
+	(void)change(w, CHANGE_RETRY, first);
+	ASSERT_DUE(w, ORDER_EVALUATION, first, lone, 0);
+}
+
+static void test_retry_hurries_a_pending_one(void **state)
+{
+	struct world *w = *state;
+	int64_t first = deliver(w, "e", NOW + 50);
+
+	ASSERT_DUE(w, ORDER_EVALUATION, 0);
+	assert_true(change(w, CHANGE_RETRY, first).is_changed);
+	ASSERT_DUE(w, ORDER_EVALUATION, first, 0);
+}
+
+static void test_hold_and_release(void **state)
+{
+	struct world *w = *state;
+	int64_t first = deliver(w, "e", 10), second = deliver(w, "e", 10);
+	bool began;
+
+	assert_true(change(w, CHANGE_HOLD, second).is_changed);
+	ASSERT_DUE(w, ORDER_EVALUATION, first, 0);
+	assert_true(change(w, CHANGE_HOLD, first).is_changed);
+	ASSERT_DUE(w, ORDER_EVALUATION, 0);
+	ASSERT_DUE(w, ORDER_NONE, 0);
+	assert_int_equal(begin_attempt(w->store, first, 1, &began), 0);
+	assert_false(began);
+	assert_true(change(w, CHANGE_RELEASE, first).is_changed);
+	ASSERT_DUE(w, ORDER_EVALUATION, first, 0);
+	assert_int_equal(begin_attempt(w->store, first, 1, &began), 0);
+	assert_false(change(w, CHANGE_HOLD, first).is_changed); /* it runs */
+	finish_attempt(w->store, first, 1, DELIVERY_DONE, 0);
+	assert_one_turn(w); /* the held one has it */
+	ASSERT_DUE(w, ORDER_EVALUATION, 0);
+	assert_true(change(w, CHANGE_RELEASE, second).is_changed);
+	ASSERT_DUE(w, ORDER_EVALUATION, second, 0);
+	assert_false(change(w, CHANGE_RELEASE, second).is_changed);
+}
+
+/* handlers that were `order = none` a moment ago may still run several of one evaluation */
+static void test_switch_to_evaluation_order(void **state)
+{
+	struct world *w = *state;
+	int64_t first = deliver(w, "e", 10), second = deliver(w, "e", 10);
+	bool began;
+
+	assert_int_equal(begin_attempt(w->store, second, 1, &began), 0);
+	assert_true(began);
+	ASSERT_DUE(w, ORDER_EVALUATION, 0);
+	finish_attempt(w->store, second, 1, DELIVERY_DONE, 0);
+	assert_one_turn(w);
+	ASSERT_DUE(w, ORDER_EVALUATION, first, 0);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
@@ -307,6 +471,12 @@ int main(void)
 		TEST(test_unrouted),
 		TEST(test_queries_leave_no_transaction_open),
 		TEST(test_plans),
+		TEST(test_plans_of_the_writer),
+		TEST(test_retry_keeps_the_order),
+		TEST(test_retry_of_the_only_one_has_the_turn),
+		TEST(test_retry_hurries_a_pending_one),
+		TEST(test_hold_and_release),
+		TEST(test_switch_to_evaluation_order),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
