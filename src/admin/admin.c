@@ -12,9 +12,12 @@
 #include <microhttpd.h>
 
 #include "admin/admin_answer.h"
+#include "admin/drive.h"
 #include "core/config.h"
 #include "core/metrics.h"
 #include "core/socket.h"
+#include "store/query.h"
+#include "store/reader.h"
 #include "store/store.h"
 #include "util/buf.h"
 #include "util/fd.h"
@@ -36,6 +39,7 @@ struct door {
 
 struct admin {
 	struct admin_subject subject;
+	struct reader *reader; /* of the local door's thread */
 	char *socket_path;
 	struct door local, loopback;
 	atomic_bool stopping;
@@ -85,22 +89,57 @@ static void answer_metrics(struct admin *a, struct admin_answer *answer)
 	metrics_render(&answer->body);
 }
 
+static int append_paused(const struct value *values, int n_values, void *paused)
+{
+	if (n_values > 0) /* out of memory shows in the whole answer */
+		(void)json_array_append_new(paused,
+					    json_stringn(values[0].text.p, values[0].text.n));
+	return 0;
+}
+
+/* names of the paused handlers; null when the store cannot tell */
+static json_t *paused_handlers(struct admin *a)
+{
+	json_t *paused = json_array();
+
+	if (paused && query_paused(a->reader, append_paused, paused) < 0) {
+		json_decref(paused);
+		return json_null();
+	}
+	return paused;
+}
+
 static void answer_status(struct admin *a, struct admin_answer *answer)
 {
 	char started_at[TIME_TEXT_SIZE];
 
 	admin_answer_json(
-		answer, json_pack("{s:s, s:i, s:s, s:s, s:{s:b, s:I, s:I}, s:{s:I, s:I, s:I, s:I}}",
-				  "version", RISKHOOK_VERSION, "pid", (int)getpid(), "listen",
-				  a->subject.url, "started_at",
-				  time_format(a->subject.started_at, started_at), "store",
-				  "healthy", store_is_healthy(a->subject.store), "pending",
-				  (json_int_t)metric_value(METRIC_PENDING_EVENTS), "commits",
-				  (json_int_t)metric_value(METRIC_COMMITS), "since_start", "stored",
-				  (json_int_t)metric_value(METRIC_EVENTS_STORED), "duplicates",
-				  (json_int_t)metric_value(METRIC_EVENTS_DUPLICATE), "delivered",
-				  (json_int_t)metric_value(METRIC_DELIVERIES_DONE), "dead",
-				  (json_int_t)metric_value(METRIC_DELIVERIES_DEAD)));
+		answer,
+		json_pack("{s:s, s:i, s:s, s:s, s:{s:b, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
+			  "version", RISKHOOK_VERSION, "pid", (int)getpid(), "listen",
+			  a->subject.url, "started_at",
+			  time_format(a->subject.started_at, started_at), "store", "healthy",
+			  store_is_healthy(a->subject.store), "pending",
+			  (json_int_t)metric_value(METRIC_PENDING_EVENTS), "commits",
+			  (json_int_t)metric_value(METRIC_COMMITS), "since_start", "stored",
+			  (json_int_t)metric_value(METRIC_EVENTS_STORED), "duplicates",
+			  (json_int_t)metric_value(METRIC_EVENTS_DUPLICATE), "delivered",
+			  (json_int_t)metric_value(METRIC_DELIVERIES_DONE), "dead",
+			  (json_int_t)metric_value(METRIC_DELIVERIES_DEAD), "paused",
+			  paused_handlers(a)));
+}
+
+static void admin_drive(const struct admin_subject *subject, const char *path, struct slice body,
+			struct admin_answer *answer)
+{
+	const struct drive drive = {subject->store, subject->on_change, subject->arg};
+	json_t *request = NULL, *reply = NULL;
+
+	if (body.n > 0)
+		request = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
+	answer->status = drive_handle(&drive, path, request, &reply);
+	admin_answer_json(answer, reply);
+	json_decref(request);
 }
 
 /* GET has `answer`, POST has `act` */
@@ -108,7 +147,7 @@ static const struct route {
 	const char *path;
 	bool local_only;
 	void (*answer)(struct admin *a, struct admin_answer *answer);
-	void (*act)(const struct admin_subject *subject, struct slice body,
+	void (*act)(const struct admin_subject *subject, const char *path, struct slice body,
 		    struct admin_answer *answer);
 } routes[] = {
 	{"/healthz", false, answer_health, NULL},
@@ -116,6 +155,12 @@ static const struct route {
 	{"/metrics", false, answer_metrics, NULL},
 	{"/v1/status", true, answer_status, NULL},
 	{"/v1/tokens/revoke", true, NULL, admin_revoke_tokens},
+	{"/v1/pause", true, NULL, admin_drive},
+	{"/v1/resume", true, NULL, admin_drive},
+	{"/v1/retry", true, NULL, admin_drive},
+	{"/v1/hold", true, NULL, admin_drive},
+	{"/v1/release", true, NULL, admin_drive},
+	{"/v1/replay", true, NULL, admin_drive},
 };
 
 static const struct route *find_route(const struct door *door, const char *path)
@@ -139,7 +184,7 @@ static void answer_request(const struct door *door, const char *url, const char 
 	else if (buf_error(&ask->body) < 0)
 		admin_answer_error(answer, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too large");
 	else if (route->act)
-		route->act(&door->admin->subject, buf_slice(&ask->body), answer);
+		route->act(&door->admin->subject, url, buf_slice(&ask->body), answer);
 	else
 		route->answer(door->admin, answer);
 }
@@ -256,7 +301,9 @@ int admin_new(const struct config *config, const struct admin_subject *subject,
 	if (!a)
 		return error_set(e, -ENOMEM, "out of memory");
 	a->subject = *subject;
-	r = open_doors(a, config, e);
+	r = reader_open(config->store.path, &a->reader, e);
+	if (r == 0)
+		r = open_doors(a, config, e);
 	if (r < 0)
 		return r;
 	*ret_admin = steal_ptr(&a);
@@ -274,6 +321,7 @@ void admin_free(struct admin *a)
 		return;
 	close_door(&a->local);
 	close_door(&a->loopback);
+	reader_close(a->reader);
 	if (a->socket_path)
 		(void)unlink(a->socket_path); /* a stale one is replaced at the next start */
 	free(a->socket_path);

@@ -3,7 +3,7 @@
  * The admin side: health, metrics and status over HTTP/1.1
  *
  * On the admin Unix socket (mode 0660): GET /healthz, /readyz, /metrics, /v1/status; POST
- * /v1/tokens/revoke. On the
+ * /v1/tokens/revoke and the posts of admin/drive.h. On the
  * optional loopback TCP listener the first three alone: nothing there says what was received.
  *
  * Threads: made and freed by one; one thread of its own a socket.
@@ -26,6 +26,9 @@ struct admin_subject {
 	struct tokens *tokens;
 	const char *url;    /* of the listener */
 	int64_t started_at; /* us */
+
+	void (*on_change)(void *arg); /* an operator has changed deliveries or handlers */
+	void *arg;
 };
 
 int admin_new(const struct config *config, const struct admin_subject *subject,

@@ -25,5 +25,5 @@ void admin_answer_json(struct admin_answer *answer, json_t *value);
 void admin_answer_error(struct admin_answer *answer, unsigned int status, const char *sentence);
 
 /* admin_tokens.c: POST /v1/tokens/revoke */
-void admin_revoke_tokens(const struct admin_subject *subject, struct slice body,
+void admin_revoke_tokens(const struct admin_subject *subject, const char *path, struct slice body,
 			 struct admin_answer *answer);

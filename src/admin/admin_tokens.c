@@ -48,12 +48,13 @@ static void revoke_chosen(const struct admin_subject *subject, struct token_revo
 	admin_answer_json(answer, json_pack("{s:I}", "revoked", (json_int_t)op->n_revoked));
 }
 
-void admin_revoke_tokens(const struct admin_subject *subject, struct slice body,
+void admin_revoke_tokens(const struct admin_subject *subject, const char *path, struct slice body,
 			 struct admin_answer *answer)
 {
 	struct token_revoke_op op = {.n_revoked = 0};
 	json_t *request = json_loadb(body.n ? body.p : "", body.n, JSON_REJECT_DUPLICATES, NULL);
 
+	(void)path; /* it has one */
 	if (json_is_object(request) && read_choice(request, &op.choice))
 		revoke_chosen(subject, &op, answer);
 	else

@@ -270,29 +270,25 @@ static bool refresh(struct dispatcher *d)
 		r = drive_paused(d->reader, visit_paused, d);
 	if (r == 0)
 		r = history_catching_up(d->config, d->reader, d->is_catching_up);
-	if (r < 0) {
+	if (r < 0)
 		pace_store_failed(&d->pace, "read what is paused and replayed", r);
-		return false;
-	}
 	d->has_history = r > 0;
-	d->must_refresh = false;
-	return true;
+	d->must_refresh = r < 0;
+	return r >= 0;
 }
 
-static void replay(struct dispatcher *d)
+/* Return: false when nothing may be routed now, because it is not known who gets new events */
+static bool replay(struct dispatcher *d)
 {
 	int r = history_run(d->config, d->reader, d->store);
 
 	if (r < 0) {
 		pace_store_failed(&d->pace, "replay events", r);
-		return;
+		return false;
 	}
-	if (r == HISTORY_ENDED)
-		d->must_refresh = true;
-	if (r == HISTORY_NONE)
-		d->has_history = false;
-	else
+	if (r != HISTORY_NONE)
 		pace_wake_at(&d->pace, 0);
+	return r != HISTORY_ENDED || refresh(d);
 }
 
 static void route(struct dispatcher *d)
@@ -311,8 +307,8 @@ static void work_round(struct dispatcher *d, const struct slot_round *round)
 {
 	if (pace_must_spare_store(&d->pace) || (d->must_refresh && !refresh(d)))
 		return;
-	if (d->has_history)
-		replay(d);
+	if (d->has_history && !replay(d))
+		return;
 	route(d);
 	for (size_t i = 0; i < d->n_slots; i++)
 		d->n_under_way += slot_deliver(&d->slots[i], round);

@@ -12,7 +12,8 @@
  * Everything that it knows is in the store; after kill -9 the next start goes on from there.
  * A store that cannot commit is tried again after a second; results are kept meanwhile.
  *
- * Threads: dispatcher_wake() and dispatcher_refresh() from any; the rest from the thread that made it.
+ * Threads: dispatcher_wake() and dispatcher_refresh() from any; the rest from the thread that made
+ * it.
  */
 #pragma once
 

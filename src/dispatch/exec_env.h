@@ -5,8 +5,8 @@
  * PATH, LANG and HOME have fixed values; nothing is inherited from the daemon. RISKHOOK_SEQ,
  * _EVENT_ID, _EVENT_TYPE, _CATEGORY, _EVAL_ID, _CUSTOMER_ID, _DECISION, _WORKFLOW, _ENVIRONMENT,
  * _ENDPOINT, _HANDLER, _DELIVERY_ID, _ATTEMPT, _RECEIVED_AT (RFC 3339, UTC), _TEST and _REPLAY
- * (1 or 0) describe the event; what the sender did not give is there and empty. The handler's `env` lines
- * come last and replace what has the same name.
+ * (1 or 0) describe the event; what the sender did not give is there and empty. The handler's `env`
+ * lines come last and replace what has the same name.
  *
  * Values that came from outside are plain printable ASCII: every other byte is a question mark, and
  * what is longer than EXEC_ENV_VALUE_MAX is cut. They may still hold any printable character, so a

@@ -106,7 +106,7 @@ int history_run(const struct config *config, struct reader *reader, struct store
 	if (r < 0)
 		return r;
 	if (batch.n_events < BATCH) /* the window's end was reached */
-		batch.at_seq = MAX_OF(batch.at_seq,
-				      MIN_OF(replay->last_seq, replay->at_seq + WINDOW));
+		batch.at_seq =
+			MAX_OF(batch.at_seq, MIN_OF(replay->last_seq, replay->at_seq + WINDOW));
 	return commit(replay, &batch, store);
 }

@@ -41,8 +41,9 @@ int protocol_append_request(const struct job *job, struct buf *out)
 	append_text(out, "category", job->category);
 	append_text(out, "eval_id", job->eval_id);
 	append_text(out, "received_at", time_format(job->received_at, received_at));
-	(void)buf_printf(out, ",\"test\":%s,\"replay\":%s,\"payload\":",
-			 job->test ? "true" : "false", job->replay ? "true" : "false");
+	(void)buf_printf(out,
+			 ",\"test\":%s,\"replay\":%s,\"payload\":", job->test ? "true" : "false",
+			 job->replay ? "true" : "false");
 	payload_at = out->n;
 	if (buf_append(out, job->payload, job->payload_n) == 0 && job->payload_n > 0)
 		replace_line_breaks(out->p + payload_at, job->payload_n);

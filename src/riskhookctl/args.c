@@ -42,6 +42,7 @@ static const struct arg table[] = {
 	{"environment", ARG_TEXT, AT(environment), "NAME", "Sandbox, Production"},
 	{"state", ARG_TEXT, AT(state), "STATE", "pending, running, done, dead or held"},
 	{"handler", ARG_TEXT, AT(handler), "NAME", "handler"},
+	{"seq", ARG_TEXT, AT(seq), "A[-B]", "event A, or events A to B; A- is all from A on"},
 	{"since", ARG_TIME, AT(since), "TIME", "from then on: RFC 3339, or back from now: 2h, 7d"},
 	{"until", ARG_TIME, AT(until), "TIME", "before then: RFC 3339, or back from now: 30m"},
 	{"test", ARG_FLAG, AT(test), NULL, "only test deliveries of the Dashboard"},

@@ -29,6 +29,7 @@ struct arguments {
 	const char *type, *category, *eval_id, *customer_id, *decision, *status, *workflow,
 		*environment;
 	const char *state, *handler;
+	const char *seq;      /* "A", "A-B" or "A-" */
 	int64_t since, until; /* us since the epoch; 0: not given */
 	bool test, no_test;
 	int64_t limit;

@@ -69,6 +69,16 @@ enum ctl_exit cmd_evaluation(const struct context *ctx);
 enum ctl_exit cmd_deliveries(const struct context *ctx);
 enum ctl_exit cmd_attempts(const struct context *ctx);
 
+/* cmd_drive.c */
+enum ctl_exit cmd_pause(const struct context *ctx);
+enum ctl_exit cmd_resume(const struct context *ctx);
+enum ctl_exit cmd_retry(const struct context *ctx);
+enum ctl_exit cmd_hold(const struct context *ctx);
+enum ctl_exit cmd_release(const struct context *ctx);
+
+/* cmd_replay.c */
+enum ctl_exit cmd_replay(const struct context *ctx);
+
 /* cmd_kept.c */
 enum ctl_exit cmd_quarantine(const struct context *ctx);
 enum ctl_exit cmd_conflicts(const struct context *ctx);

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <limits.h>
 #include <string.h>
 
 #include "riskhookctl/command.h"
@@ -110,6 +111,80 @@ const struct command commands[] = {
 		.accepts = "json",
 		.help = "every try of a delivery, with the handler's output",
 		.example = "riskhookctl attempts 812",
+	},
+	{
+		.name = "retry",
+		.run = cmd_retry,
+		.needs = NEEDS_CONFIG,
+		.max_operands = INT_MAX,
+		.operands = "[DELIVERY...]",
+		.accepts = "handler state json",
+		.help = "let deliveries be tried again now",
+		.details = "Dead ones become pending, and pending ones are due at once; retry_for "
+			   "begins anew.\nWith --handler every dead delivery of that handler.",
+		.example = "riskhookctl retry 812 815\n"
+			   "  riskhookctl retry --handler review --state dead",
+	},
+	{
+		.name = "replay",
+		.run = cmd_replay,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "handler seq since until type eval-id json",
+		.help = "let a handler have events again",
+		.details = "Makes new deliveries, marked as replay, of those events that the "
+			   "handler's "
+			   "own filters\nmatch. The daemon does it in batches and goes on after "
+			   "Ctrl-C.",
+		.example = "riskhookctl replay --handler ledger --seq 100-200\n"
+			   "  riskhookctl replay --handler ledger --since 24h "
+			   "--type decision_update",
+	},
+	{
+		.name = "pause",
+		.run = cmd_pause,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "HANDLER",
+		.accepts = "json",
+		.help = "begin no more deliveries of a handler",
+		.details = "What runs goes on to its end; what comes waits. Survives a restart.",
+		.example = "riskhookctl pause ledger",
+	},
+	{
+		.name = "resume",
+		.run = cmd_resume,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "HANDLER",
+		.accepts = "json",
+		.help = "end a pause",
+		.example = "riskhookctl resume ledger",
+	},
+	{
+		.name = "hold",
+		.run = cmd_hold,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = INT_MAX,
+		.operands = "DELIVERY...",
+		.accepts = "json",
+		.help = "keep pending deliveries back",
+		.details = "Later events of the same evaluation wait too, unless order = none.",
+		.example = "riskhookctl hold 812",
+	},
+	{
+		.name = "release",
+		.run = cmd_release,
+		.needs = NEEDS_CONFIG,
+		.max_operands = INT_MAX,
+		.operands = "[DELIVERY...]",
+		.accepts = "handler json",
+		.help = "let held deliveries go on",
+		.details = "With --handler every held delivery of that handler.",
+		.example = "riskhookctl release 812",
 	},
 	{
 		.name = "quarantine",

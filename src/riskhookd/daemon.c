@@ -74,9 +74,21 @@ static int load_tokens(struct daemon *d, struct error *e)
 	return 0;
 }
 
+/* the admin side's thread */
+static void on_change(void *arg)
+{
+	struct daemon *d = arg;
+
+	dispatcher_refresh(d->dispatcher);
+}
+
 static int start(struct daemon *d, struct error *e)
 {
-	struct admin_subject subject = {.started_at = clock_now_us()};
+	struct admin_subject subject = {
+		.started_at = clock_now_us(),
+		.on_change = on_change,
+		.arg = d,
+	};
 	int r;
 
 	r = store_new(d->config, on_events, d, &d->store, e);

@@ -77,10 +77,12 @@ static const struct question events_oldest = {
 	" ORDER BY e.seq LIMIT ?", "", event_clauses, ARRAY_SIZE(event_clauses)};
 
 #define DELIVERIES(index, condition)                                                               \
-	{"SELECT * FROM (SELECT v.* FROM deliveries AS d " index                                   \
-	 " JOIN delivery_log AS v USING (delivery) WHERE " condition,                              \
-	 " ORDER BY d.delivery DESC LIMIT ?", ") ORDER BY delivery", delivery_clauses,             \
-	 ARRAY_SIZE(delivery_clauses)}
+	{                                                                                          \
+		"SELECT * FROM (SELECT v.* FROM deliveries AS d " index                            \
+		" JOIN delivery_log AS v USING (delivery) WHERE " condition,                       \
+			" ORDER BY d.delivery DESC LIMIT ?", ") ORDER BY delivery",                \
+			delivery_clauses, ARRAY_SIZE(delivery_clauses)                             \
+	}
 
 static const struct question deliveries_newest = DELIVERIES("", "1");
 

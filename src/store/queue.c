@@ -45,8 +45,8 @@ int queue_unrouted(struct reader *reader, size_t max,
 	return r < 0 ? r : queue_visit_routable(stmt, visit, arg);
 }
 
-int queue_visit_routable(sqlite3_stmt *stmt,
-			 int (*visit)(const struct routable *event, void *arg), void *arg)
+int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable *event, void *arg),
+			 void *arg)
 {
 	int rc, r = 0;
 

@@ -38,5 +38,5 @@ int reader_statement(struct reader *reader, enum reader_statement id, const char
 	" wrong_environment"
 
 /* step through routable events and reset; Return: 0, what @visit returned, or a negative errno */
-int queue_visit_routable(sqlite3_stmt *stmt,
-			 int (*visit)(const struct routable *event, void *arg), void *arg) MUST_USE;
+int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable *event, void *arg),
+			 void *arg) MUST_USE;

@@ -319,7 +319,8 @@ static void test_plans_of_the_writer(void **state)
 
 		explain(db, sqlite3_sql(s), plan, sizeof(plan));
 		for (const char *at = plan; (at = strstr(at, "SCAN ")) != NULL; at++) {
-			static const char *const few[] = {"SCAN router", "SCAN (subquery", "SCAN CONSTANT"};
+			static const char *const few[] = {"SCAN router", "SCAN (subquery",
+							  "SCAN CONSTANT"};
 			bool is_fine = strstr(at, "INDEX deliveries_running") != NULL;
 
 			for (size_t i = 0; i < ARRAY_SIZE(few); i++)
@@ -340,10 +341,9 @@ static void test_plans_of_the_writer(void **state)
 /* of the live deliveries of an evaluation exactly one has the turn */
 static void assert_one_turn(struct world *w)
 {
-	assert_sql(&w->place,
-		   "NOT EXISTS (SELECT 1 FROM deliveries WHERE eval_id <> ''"
-		   " AND state IN ('pending', 'running', 'held')"
-		   " GROUP BY handler, eval_id HAVING sum(ready) <> 1)");
+	assert_sql(&w->place, "NOT EXISTS (SELECT 1 FROM deliveries WHERE eval_id <> ''"
+			      " AND state IN ('pending', 'running', 'held')"
+			      " GROUP BY handler, eval_id HAVING sum(ready) <> 1)");
 }
 
 static struct change_item change(struct world *w, enum change what, int64_t delivery)

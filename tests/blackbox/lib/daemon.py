@@ -256,10 +256,13 @@ class Daemon:
         assert response.result == "stored", response.body
         return response.seq
 
-    def admin(self, path):
+    def admin(self, path, body=None):
+        """GET, or POST when there is a body: bytes, or what becomes JSON."""
         connection = client.UnixHTTPConnection(self.config.admin_socket)
+        if body is not None and not isinstance(body, bytes):
+            body = json.dumps(body).encode()
         try:
-            connection.request("GET", path)
+            connection.request("GET" if body is None else "POST", path, body)
             reply = connection.getresponse()
             return client.Response(reply.status, reply.headers, reply.read())
         finally:
