@@ -5,15 +5,23 @@
 #include "dispatch/handler.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "dispatch/exec.h"
 #include "dispatch/exec_env.h"
 #include "dispatch/worker.h"
 #include "util/thread.h"
 
+/* Programs that end sooner would leave their workers idle while the next beginnings are committed:
+ * as many again wait in the pool's queue. With longer ones that would gain nothing, and a delivery
+ * would look as if it ran. */
+#define SHORT_RUN_MS 50
+
 struct exec_handler {
 	struct handler base;
+	_Atomic int64_t mean_ms; /* of the last runs, roughly */
 	char **argv;              /* NULL-terminated; the words belong to the configuration */
 	struct worker_pool *pool; /* NULL: not started */
 	int abort_fd;
@@ -55,14 +63,24 @@ static int make(const struct handler_config *config, struct handler **ret_handle
 	}
 	for (size_t i = 0; i < config->command.n; i++)
 		h->argv[i] = config->command.items[i];
+	atomic_init(&h->mean_ms, SHORT_RUN_MS);
 	*ret_handler = &h->base;
 	return 0;
+}
+
+/* a worker that overwrites another one's figure does no harm */
+static void note_run(struct exec_handler *h, int64_t ms)
+{
+	int64_t mean_ms = atomic_load_explicit(&h->mean_ms, memory_order_relaxed);
+
+	atomic_store_explicit(&h->mean_ms, (7 * mean_ms + ms) / 8, memory_order_relaxed);
 }
 
 static void run(struct attempt *attempt, void *arg)
 {
 	struct exec_handler *h = arg;
 	const struct handler_config *config = h->base.config;
+	int64_t began_ms = clock_monotonic_ms();
 	char **envp;
 	int r;
 
@@ -80,6 +98,7 @@ static void run(struct attempt *attempt, void *arg)
 			 &attempt->result);
 		exec_env_free(envp);
 	}
+	note_run(h, clock_monotonic_ms() - began_ms);
 	h->base.callbacks.on_done(attempt, h->base.callbacks.arg);
 }
 
@@ -97,7 +116,10 @@ static int start(struct handler *handler, struct error *e)
 
 static size_t capacity(struct handler *handler)
 {
-	return (size_t)handler->config->concurrency;
+	size_t n = (size_t)handler->config->concurrency;
+	int64_t mean_ms = atomic_load_explicit(&of(handler)->mean_ms, memory_order_relaxed);
+
+	return mean_ms < SHORT_RUN_MS ? 2 * n : n;
 }
 
 static void submit(struct handler *handler, struct attempt *attempt)
