@@ -120,8 +120,11 @@ static const char *const sql[STATEMENTS] = {
 		" FROM events AS e WHERE seq = ?1"
 		" ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[ROUTER_MOVE] = "UPDATE router SET routed_seq = max(routed_seq, ?1)",
-	[DELIVERY_BEGIN] = "UPDATE deliveries SET state = 'running', attempts = ?2,"
-			   " changed_at = ?3 WHERE delivery = ?1 AND state = 'pending'",
+	/* the dispatcher may not have heard yet that the handler is paused */
+	[DELIVERY_BEGIN] =
+		"UPDATE deliveries SET state = 'running', attempts = ?2, changed_at = ?3"
+		" WHERE delivery = ?1 AND state = 'pending' AND NOT EXISTS (SELECT 1 FROM handlers"
+		"  WHERE handlers.handler = deliveries.handler AND paused_at > 0)",
 	[ATTEMPT_INSERT] =
 		"INSERT INTO attempts (delivery, attempt, started_at) VALUES (?1, ?2, ?3)",
 	[ATTEMPT_FINISH] =
