@@ -8,6 +8,8 @@
 #   make lint       format, layers, limits, clang-tidy, cppcheck
 #   make fuzz       FUZZ_SECONDS (30) of libFuzzer for each parser
 #   make bench      measure, with nginx and webhook on the same machine for comparison
+#   make bench-delivery   how fast events reach handlers, and what a long backlog costs
+#   make model      check the model of the deliveries with spin
 #
 # SANITIZE=address,undefined or SANITIZE=thread builds into build/<sanitizer> instead, and
 # `make check` then runs the same tests against that build.
@@ -104,18 +106,20 @@ DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libssl-dev libjansson-d
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
 	python3-cryptography curl openssl sqlite3
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
+DEPS_MODEL := gcc libc6-dev spin
 DEPS_BENCH := $(DEPS_BUILD) python3 openssl wrk nginx-light webhook
 
 # Root where root is needed, and only there.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 APT_GET = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300
 
-.PHONY: deps deps-test deps-lint deps-bench
+.PHONY: deps deps-test deps-lint deps-bench deps-model
 deps: WANTED = $(DEPS_BUILD)
 deps-test: WANTED = $(DEPS_TEST)
 deps-lint: WANTED = $(DEPS_LINT)
 deps-bench: WANTED = $(DEPS_BENCH)
-deps deps-test deps-lint deps-bench:
+deps-model: WANTED = $(DEPS_MODEL)
+deps deps-test deps-lint deps-bench deps-model:
 	@command -v dpkg-query >/dev/null || { \
 		echo "not Debian: please install what matches $(WANTED)" >&2; exit 0; }; \
 	present=$$(dpkg-query -W -f='$${db:Status-Abbrev}$${Package}\n' $(WANTED) 2>/dev/null | \
@@ -259,6 +263,20 @@ bench:
 	@$(MAKE) --no-print-directory deps-bench
 	@$(MAKE) --no-print-directory all
 	@RISKHOOK_BUILD=$(B) $(PYTHON) tests/bench/bench.py
+
+# DELIVERY_N (20000), BACKLOG_N (1000000) and DELIVERY_PARTS shorten it.
+.PHONY: bench-delivery
+bench-delivery:
+	@$(MAKE) --no-print-directory deps-bench
+	@$(MAKE) --no-print-directory all
+	@RISKHOOK_BUILD=$(B) $(PYTHON) tests/bench/delivery.py
+
+# ---- model -------------------------------------------------------------------------------------
+
+.PHONY: model
+model:
+	@$(MAKE) --no-print-directory deps-model
+	@tests/model/check.sh $(B)/model
 
 .PHONY: clean
 clean:

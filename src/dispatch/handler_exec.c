@@ -21,7 +21,7 @@
 
 struct exec_handler {
 	struct handler base;
-	_Atomic int64_t mean_ms; /* of the last runs, roughly */
+	_Atomic int64_t mean_ms;  /* of the last runs, roughly */
 	char **argv;              /* NULL-terminated; the words belong to the configuration */
 	struct worker_pool *pool; /* NULL: not started */
 	int abort_fd;
