@@ -27,8 +27,8 @@ CC ?= cc
 PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 
-LIBS_DAEMON := libmicrohttpd libcrypto jansson sqlite3 inih libsystemd
-LIBS_CTL := libcrypto jansson sqlite3 inih libsystemd libcurl
+LIBS_DAEMON := libmicrohttpd libcrypto jansson sqlite3 libzstd inih libsystemd
+LIBS_CTL := libcrypto jansson sqlite3 libzstd inih libsystemd libcurl
 LIBS_TEST := $(LIBS_DAEMON) libcurl cmocka
 
 # V=1 shows the commands.
@@ -59,13 +59,20 @@ GEN_OBJ := $(B)/obj/gen/migrations.o $(B)/obj/gen/samples.o
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 
 .PHONY: all
-all: $(B)/riskhookd $(B)/riskhookctl
+all: $(B)/riskhookd $(B)/riskhookctl $(B)/riskhook.so
 
 $(B)/riskhookd: $(B)/obj/src/riskhookd/main.o $(LIB)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON))
 
 $(B)/riskhookctl: $(B)/obj/src/riskhookctl/main.o $(LIB)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_CTL))
+
+# payload() for the sqlite3 program: .load build/riskhook
+$(B)/riskhook.so: src/store/payload_sql.c src/store/payload.c src/store/payload.h Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) -fPIC -DPAYLOAD_EXTENSION \
+		-shared $(filter-out -pie,$(LDFLAGS)) -o $@ $(filter %.c,$^) \
+		$(shell $(PKG_CONFIG) --libs libzstd)
 
 # q: folders have files of the same name, which r would take for one
 $(LIB): $(call obj,$(LIB_SRC)) $(GEN_OBJ)
@@ -102,7 +109,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 # One list a purpose, so that building needs no test tool and testing no web server.
 
 DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libssl-dev libjansson-dev \
-	libsqlite3-dev libinih-dev libsystemd-dev libcurl4-openssl-dev
+	libsqlite3-dev libzstd-dev libinih-dev libsystemd-dev libcurl4-openssl-dev
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
 	python3-cryptography curl openssl sqlite3
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck

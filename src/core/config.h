@@ -63,6 +63,11 @@ enum dedup_mode {
 	DEDUP_EVALUATION, /* eval_id and canonical type */
 };
 
+enum compression {
+	COMPRESSION_NONE,
+	COMPRESSION_ZSTD,
+};
+
 enum credential_type {
 	CREDENTIAL_BASIC,
 	CREDENTIAL_BEARER,
@@ -109,6 +114,7 @@ struct store_config {
 	char *path;
 	int64_t max_pending;       /* events */
 	int64_t max_pending_bytes; /* bodies being received or waiting for a commit */
+	int compression;           /* enum compression, of payloads */
 	int64_t quarantine_max;    /* rows kept; the oldest go first */
 };
 

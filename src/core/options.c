@@ -19,6 +19,7 @@
 static const char *const log_levels[] = {"",       "",     "",      "error", "warning",
 					 "notice", "info", "debug", NULL};
 static const char *const log_formats[] = {"journal", "text", "json", NULL};
+static const char *const compressions[] = {"none", "zstd", NULL};
 static const char *const dedup_modes[] = {"event", "evaluation", NULL};
 static const char *const credential_types[] = {"basic", "bearer", "oauth_client", NULL};
 static const char *const handler_types[] = {"exec", "unix", NULL};
@@ -73,6 +74,8 @@ const struct option options[] = {
 	 .help = "events waiting for a commit; above it 503"},
 	{"store", "max_pending_bytes", OPTION_SIZE, AT(store, max_pending_bytes), "64MiB", 1 * MIB,
 	 4 * GIB, .help = "bodies being received or waiting for a commit; above it 503"},
+	{"store", "compression", OPTION_ENUM, AT(store, compression), "zstd", .words = compressions,
+	 .help = "form in which bodies are stored"},
 	{"store", "quarantine_max", OPTION_INTEGER, AT(store, quarantine_max), "1000", 1, 1000000,
 	 .help = "bodies kept that are not one JSON object; the oldest go first"},
 

@@ -10,6 +10,7 @@
 #include "core/metrics.h"
 #include "intake/event.h"
 #include "intake/request_head.h"
+#include "store/payload.h"
 
 #define BODY_CHUNK 16384 /* bytes: first room for a body of unknown length */
 
@@ -34,6 +35,7 @@ struct request {
 	size_t passed;      /* bytes that were not kept */
 
 	struct event event;
+	struct payload payload;
 	union {
 		struct event_op event_op;
 		struct quarantine_op quarantine_op;
@@ -50,6 +52,7 @@ static struct request *request_of(struct exchange *x)
 
 static void drop_body(struct request *r)
 {
+	payload_deinit(&r->payload);
 	free(r->body);
 	intake_release(r->intake, r->capacity);
 	r->body = NULL;
@@ -210,10 +213,14 @@ static bool is_wrong_environment(const struct request *r)
 
 static struct store_op *make_event_op(struct request *r)
 {
+	bool compress = r->intake->config->store.compression == COMPRESSION_ZSTD;
+
+	r->payload = payload_encode(slice_make(r->body, r->n), compress);
 	r->event_op = (struct event_op){
 		.op = {.kind = STORE_OP_EVENT, .done = event_committed, .arg = r},
 		.event = &r->event,
 		.body = slice_make(r->body, r->n),
+		.payload = &r->payload,
 		.from = provenance_of(r),
 		.dedup = r->admission.endpoint->config->dedup,
 		.wrong_environment = is_wrong_environment(r),
@@ -371,6 +378,7 @@ struct exchange *request_new(struct intake *in, struct MHD_Connection *mhd)
 	r->exchange.ops = &request_ops;
 	r->intake = in;
 	r->mhd = mhd;
+	r->payload = PAYLOAD_NULL;
 	r->outcome = OUTCOME_NONE;
 	r->seq = 0;
 	r->event.event_id = SLICE_NULL;

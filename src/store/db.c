@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "store/payload.h"
+
 #define BUSY_MS 2000 /* somebody writes by hand with sqlite3, or recovers the WAL just now */
 
 int db_errno(int rc)
@@ -69,7 +71,7 @@ int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e)
 		return error_set(e, db_errno(rc), "cannot open '%s': %s", path,
 				 *ret_db ? db_message(*ret_db) : sqlite3_errstr(rc));
 	(void)sqlite3_busy_timeout(*ret_db, BUSY_MS); /* fails only for a closed connection */
-	return 0;
+	return db_errno(payload_register(*ret_db));
 }
 
 int db_exec(sqlite3 *db, const char *sql)

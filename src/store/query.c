@@ -112,7 +112,8 @@ static const char sql_paused[] = "SELECT handler, " ISO(
 
 static const char sql_event_by_seq[] = "SELECT * FROM event_log WHERE seq = ?";
 static const char sql_event_by_id[] = "SELECT * FROM event_log WHERE event_id = ? ORDER BY seq";
-static const char sql_payload[] = "SELECT body FROM payloads WHERE seq = ?";
+static const char sql_payload[] =
+	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?";
 static const char sql_evaluation[] = "SELECT * FROM evaluation_log WHERE eval_id = ?";
 static const char sql_last_seq[] = "SELECT coalesce(max(seq), 0) FROM events";
 

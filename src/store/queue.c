@@ -15,7 +15,8 @@ static const char sql_unrouted[] =
 #define JOB_COLUMNS                                                                                \
 	"SELECT d.delivery, d.seq, d.attempts, e.received_at, d.retry_since, e.test,"              \
 	"       d.replay > 0, d.handler, e.event_id, e.event_type, e.category, e.eval_id,"         \
-	"       e.customer_id, e.decision, e.workflow, e.environment, e.endpoint, p.body"          \
+	"       e.customer_id, e.decision, e.workflow, e.environment, e.endpoint,"                 \
+	"       payload_decode(p.body, p.encoding)"                                                \
 	"  FROM deliveries AS d JOIN events AS e USING (seq) JOIN payloads AS p USING (seq)"       \
 	" WHERE d.handler = ?1 AND d.state = 'pending' AND d.ready = ?4 AND d.due_at <= ?2"
 #define JOB_ORDER " ORDER BY d.due_at, d.delivery LIMIT ?3"

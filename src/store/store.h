@@ -28,6 +28,7 @@
 
 struct config;
 struct event;
+struct payload;
 struct store;
 struct store_op;
 
@@ -74,6 +75,7 @@ struct event_op {
 	struct store_op op;
 	const struct event *event;
 	struct slice body;
+	const struct payload *payload; /* the form in which the body is stored; NULL: raw */
 	struct provenance from;
 	int dedup; /* enum dedup_mode */
 	bool wrong_environment;

@@ -12,6 +12,7 @@
 #include "intake/event.h"
 #include "store/drive_ops.h"
 #include "store/model.h"
+#include "store/payload.h"
 #include "store/queue.h"
 #include "store/token_store.h"
 
@@ -61,7 +62,7 @@ static const char *const sql[STATEMENTS] = {
 	[EVENT_FIND] = "SELECT seq, body_sha256 FROM events"
 		       " WHERE eval_id = ?1 AND event_type = ?2 AND dedup_id = ?3",
 	[EVENT_COUNT_DUPLICATE] = "UPDATE events SET duplicates = duplicates + 1 WHERE seq = ?1",
-	[PAYLOAD_INSERT] = "INSERT INTO payloads (seq, body) VALUES (?1, ?2)",
+	[PAYLOAD_INSERT] = "INSERT INTO payloads (seq, body, encoding) VALUES (?1, ?2, ?3)",
 	[CONFLICT_INSERT] =
 		"INSERT INTO conflicts (seq, endpoint, credential, address, received_at,"
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
@@ -362,6 +363,14 @@ static int repeat_event(struct writer *w, struct event_op *op)
 		   op->body);
 }
 
+static int insert_payload(struct writer *w, const struct event_op *op)
+{
+	if (!op->payload)
+		return run(w, PAYLOAD_INSERT, "ibi", op->seq, op->body, (int64_t)PAYLOAD_RAW);
+	return run(w, PAYLOAD_INSERT, "ibi", op->seq, op->payload->bytes,
+		   (int64_t)op->payload->encoding);
+}
+
 static int run_event(struct writer *w, struct store_op *base)
 {
 	struct event_op *op = container_of(base, struct event_op, op);
@@ -374,7 +383,7 @@ static int run_event(struct writer *w, struct store_op *base)
 		return repeat_event(w, op);
 	op->stored = EVENT_STORED;
 	op->seq = sqlite3_last_insert_rowid(w->db);
-	r = run(w, PAYLOAD_INSERT, "ib", op->seq, op->body);
+	r = insert_payload(w, op);
 	if (r < 0)
 		return r;
 	return project_evaluation(w, op);

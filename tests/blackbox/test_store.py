@@ -13,7 +13,7 @@ import pytest
 from lib.config import ENDPOINT
 from lib.daemon import DaemonFailed
 from lib.events import body, body_of_size, fixtures, new_id
-from lib.settings import scaled
+from lib.settings import BUILD, scaled
 from lib.waiting import wait_until
 
 MIB = 1024 * 1024
@@ -155,6 +155,21 @@ def test_the_views_can_be_read_with_sqlite3_while_the_daemon_runs(make_daemon):
         assert expect in done.stdout
 
 
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_a_body_is_the_same_in_every_way_of_reading_it(make_daemon, compression):
+    daemon = make_daemon({"store": {"compression": compression}})
+    bodies = [fixtures()[0].body, body_of_size(5000), body_of_size(100_000), body_of_size(2 * 1024 * 1024)]
+    for raw in bodies:
+        seq = daemon.stored(raw)
+        assert daemon.payload(seq) == raw
+        done = subprocess.run(
+            ["sqlite3", "-readonly", "-cmd", f".load {BUILD / 'riskhook'}", str(daemon.config.store),
+             f"SELECT hex(payload({seq}))"], capture_output=True, text=True, timeout=scaled(30))
+        assert bytes.fromhex(done.stdout) == raw, done.stderr
+    packed = daemon.value("SELECT count(*) FROM payloads WHERE encoding = 1")
+    assert packed == (3 if compression == "zstd" else 0)
+
+
 def test_the_store_has_a_write_ahead_log(make_daemon):
     daemon = make_daemon()
     daemon.stored(body())
@@ -243,7 +258,7 @@ def test_a_write_error_is_503_and_the_daemon_recovers_by_itself(make_daemon):
 
 
 def test_an_event_that_got_503_can_be_posted_again(make_daemon):
-    daemon = make_daemon(preexec=ignore_sigxfsz)
+    daemon = make_daemon({"store": {"compression": "none"}}, preexec=ignore_sigxfsz)
     daemon.stored(body())
     unlimited = resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE)
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (1 * MIB, unlimited[1]))

@@ -30,7 +30,7 @@ static const char rows[] =
 	"  '', '', '', '', 'kyb', 'Production', 0, 0, 0, 0, 3000000, 'riskos', 'c', '', 2, x'00'),"
 	" ('E3', 'evaluation_completed', '1', '1', 0, '', 'evaluation', '',"
 	"  'REVIEW', '', '', '', 'kyb', '', 0, 1, 0, 0, 4000000, 'riskos', 'c', '', 2, x'00');"
-	"INSERT INTO payloads VALUES (1, x'7b7d');"
+	"INSERT INTO payloads (seq, body) VALUES (1, x'7b7d');"
 	"INSERT INTO deliveries (seq, handler, eval_id, state, due_at, created_at,"
 	" retry_since, changed_at, outcome) VALUES"
 	" (1, 'h1', 'E1', 'done', 0, 1000000, 0, 0, 'ok'),"
