@@ -24,7 +24,9 @@ enum statement {
 	EVENT_COUNT_DUPLICATE,
 	PAYLOAD_INSERT,
 	CONFLICT_INSERT,
-	EVALUATION_UPSERT,
+	EVALUATION_INSERT,
+	EVALUATION_UPDATE,
+	EVALUATION_IS_NEWER,
 	EVALUATION_RECOUNT,
 	QUARANTINE_AGAIN,
 	QUARANTINE_INSERT,
@@ -54,11 +56,8 @@ static const char *const sql[STATEMENTS] = {
 		" original_type, category, customer_id, decision, status, sub_status, eval_status,"
 		" workflow, environment, wrong_environment, test, event_at, decision_at,"
 		" received_at, endpoint, credential, address, body_bytes, body_sha256)"
-		" SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24"
-		/* ON CONFLICT DO NOTHING would use up a seq */
-		" WHERE NOT EXISTS (SELECT 1 FROM events"
-		"  WHERE eval_id = ?1 AND event_type = ?2 AND dedup_id = ?3)",
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
 	[EVENT_FIND] = "SELECT seq, body_sha256 FROM events"
 		       " WHERE eval_id = ?1 AND event_type = ?2 AND dedup_id = ?3",
 	[EVENT_COUNT_DUPLICATE] = "UPDATE events SET duplicates = duplicates + 1 WHERE seq = ?1",
@@ -68,32 +67,31 @@ static const char *const sql[STATEMENTS] = {
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 		" ON CONFLICT (seq, body_sha256) DO UPDATE SET posts = posts + 1",
 	/* each state by the events' own times; 0 stands with a state that was not given */
-	[EVALUATION_UPSERT] =
-		"INSERT INTO evaluations AS old (eval_id, customer_id, workflow, environment,"
+	[EVALUATION_INSERT] =
+		"INSERT OR IGNORE INTO evaluations (eval_id, customer_id, workflow, environment,"
 		" decision, status, sub_status, eval_status, decision_at, status_at,"
 		" eval_status_at, first_seen, last_seen, events, decision_changes)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 1, 0)"
-		" ON CONFLICT (eval_id) DO UPDATE SET"
-		" customer_id = coalesce(nullif(excluded.customer_id, ''), old.customer_id),"
-		" workflow = coalesce(nullif(excluded.workflow, ''), old.workflow),"
-		" environment = coalesce(nullif(excluded.environment, ''), old.environment),"
-		" decision_changes = old.decision_changes +"
-		"  iif(excluded.decision_at >= old.decision_at AND old.decision <> ''"
-		"      AND excluded.decision <> old.decision COLLATE NOCASE, 1, 0),"
-		" decision = iif(excluded.decision_at >= old.decision_at,"
-		"  excluded.decision, old.decision),"
-		" decision_at = max(excluded.decision_at, old.decision_at),"
-		" status = iif(excluded.status_at >= old.status_at, excluded.status, old.status),"
-		" sub_status = iif(excluded.status_at >= old.status_at,"
-		"  excluded.sub_status, old.sub_status),"
-		" status_at = max(excluded.status_at, old.status_at),"
-		" eval_status = iif(excluded.eval_status_at >= old.eval_status_at,"
-		"  excluded.eval_status, old.eval_status),"
-		" eval_status_at = max(excluded.eval_status_at, old.eval_status_at),"
-		" first_seen = min(excluded.first_seen, old.first_seen),"
-		" last_seen = max(excluded.last_seen, old.last_seen),"
-		" events = old.events + 1"
-		" RETURNING decision_at > ?9",
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 1, 0)",
+	[EVALUATION_UPDATE] =
+		"UPDATE evaluations SET"
+		" customer_id = coalesce(nullif(?2, ''), customer_id),"
+		" workflow = coalesce(nullif(?3, ''), workflow),"
+		" environment = coalesce(nullif(?4, ''), environment),"
+		" decision_changes = decision_changes + iif(?9 >= decision_at"
+		"  AND decision <> '' AND ?5 <> decision COLLATE NOCASE, 1, 0),"
+		" decision = iif(?9 >= decision_at, ?5, decision),"
+		" decision_at = max(?9, decision_at),"
+		" status = iif(?10 >= status_at, ?6, status),"
+		" sub_status = iif(?10 >= status_at, ?7, sub_status),"
+		" status_at = max(?10, status_at),"
+		" eval_status = iif(?11 >= eval_status_at, ?8, eval_status),"
+		" eval_status_at = max(?11, eval_status_at),"
+		" first_seen = min(?12, first_seen),"
+		" last_seen = max(?12, last_seen),"
+		" events = events + 1"
+		" WHERE eval_id = ?1",
+	[EVALUATION_IS_NEWER] =
+		"SELECT 1 FROM evaluations WHERE eval_id = ?1 AND decision_at > ?2",
 	/* a decision that arrives late belongs between two others: count along the time line */
 	[EVALUATION_RECOUNT] =
 		"UPDATE evaluations SET decision_changes = ("
@@ -300,27 +298,55 @@ static int64_t own_time(struct slice state, int64_t at, int64_t received_at)
 	return at ? at : received_at;
 }
 
-static int project_evaluation(struct writer *w, const struct event_op *op)
+/* EVALUATION_INSERT or EVALUATION_UPDATE: they have the same parameters */
+static int write_evaluation(struct writer *w, enum statement id, const struct event_op *op)
 {
 	const struct event *ev = op->event;
 	int64_t received_at = op->from.received_at;
-	int64_t decision_at = own_time(ev->decision, ev->decision_at, received_at);
-	bool late;
+
+	return run(w, id, "ttttttttiiii", ev->eval_id, ev->customer_id, ev->workflow,
+		   ev->environment, ev->decision, ev->status, ev->sub_status, ev->eval_status,
+		   own_time(ev->decision, ev->decision_at, received_at),
+		   own_time(ev->status, ev->state_at, received_at),
+		   own_time(ev->eval_status, ev->state_at, received_at), received_at);
+}
+
+/* has a newer decision arrived before this one? */
+static int is_late(struct writer *w, const struct event_op *op, bool *ret_late)
+{
+	const struct event *ev = op->event;
 	int r;
 
-	if (slice_is_empty(ev->eval_id) || ev->test)
+	*ret_late = false;
+	if (slice_is_empty(ev->decision))
 		return 0;
-	r = find(w, EVALUATION_UPSERT, "ttttttttiiii", ev->eval_id, ev->customer_id, ev->workflow,
-		 ev->environment, ev->decision, ev->status, ev->sub_status, ev->eval_status,
-		 decision_at, own_time(ev->status, ev->state_at, received_at),
-		 own_time(ev->eval_status, ev->state_at, received_at), received_at);
+	r = find(w, EVALUATION_IS_NEWER, "ti", ev->eval_id,
+		 own_time(ev->decision, ev->decision_at, op->from.received_at));
 	if (r < 0)
-		return r;
-	late = sqlite3_column_int(w->statements[EVALUATION_UPSERT], 0);
-	sqlite3_reset(w->statements[EVALUATION_UPSERT]);
-	if (!late || slice_is_empty(ev->decision))
+		return r == -ENODATA ? 0 : r;
+	sqlite3_reset(w->statements[EVALUATION_IS_NEWER]);
+	*ret_late = true;
+	return 0;
+}
+
+/* Two plain statements and not an upsert: SQLite keeps a journal of its own for each statement that
+ * could fail half-way, and copies every page that it touches. */
+static int project_evaluation(struct writer *w, const struct event_op *op)
+{
+	bool late = false;
+	int r;
+
+	if (slice_is_empty(op->event->eval_id) || op->event->test)
 		return 0;
-	return run(w, EVALUATION_RECOUNT, "t", ev->eval_id);
+	r = write_evaluation(w, EVALUATION_INSERT, op);
+	if (r < 0 || sqlite3_changes(w->db) > 0)
+		return r;
+	r = write_evaluation(w, EVALUATION_UPDATE, op);
+	if (r == 0)
+		r = is_late(w, op, &late);
+	if (r < 0 || !late)
+		return r;
+	return run(w, EVALUATION_RECOUNT, "t", op->event->eval_id);
 }
 
 static int insert_event(struct writer *w, const struct event_op *op)
@@ -341,8 +367,8 @@ static int insert_event(struct writer *w, const struct event_op *op)
 		   from->address, (int64_t)op->body.n, digest_slice(&ev->body_sha256));
 }
 
-/* the key is taken: the same body again, or another one */
-static int repeat_event(struct writer *w, struct event_op *op)
+/* Is the key taken? Then op->seq and op->stored say by whom. Return: 0, -ENODATA: it is free. */
+static int find_event(struct writer *w, struct event_op *op)
 {
 	const struct event *ev = op->event;
 	struct slice first;
@@ -356,10 +382,15 @@ static int repeat_event(struct writer *w, struct event_op *op)
 	op->stored =
 		slice_eq(first, digest_slice(&ev->body_sha256)) ? EVENT_DUPLICATE : EVENT_CONFLICT;
 	sqlite3_reset(w->statements[EVENT_FIND]);
+	return 0;
+}
+
+static int note_repetition(struct writer *w, const struct event_op *op)
+{
 	if (op->stored == EVENT_DUPLICATE)
 		return run(w, EVENT_COUNT_DUPLICATE, "i", op->seq);
 	return run(w, CONFLICT_INSERT, "itttibb", op->seq, op->from.endpoint, op->from.credential,
-		   op->from.address, op->from.received_at, digest_slice(&ev->body_sha256),
+		   op->from.address, op->from.received_at, digest_slice(&op->event->body_sha256),
 		   op->body);
 }
 
@@ -376,11 +407,14 @@ static int run_event(struct writer *w, struct store_op *base)
 	struct event_op *op = container_of(base, struct event_op, op);
 	int r;
 
+	r = find_event(w, op); /* one thread writes, so what is free stays free */
+	if (r == 0)
+		return note_repetition(w, op);
+	if (r != -ENODATA)
+		return r;
 	r = insert_event(w, op);
 	if (r < 0)
 		return r;
-	if (sqlite3_changes(w->db) == 0)
-		return repeat_event(w, op);
 	op->stored = EVENT_STORED;
 	op->seq = sqlite3_last_insert_rowid(w->db);
 	r = insert_payload(w, op);
