@@ -81,6 +81,11 @@ enum handler_type {
 	HANDLER_UNIX,
 };
 
+enum handler_mode {
+	MODE_EVENT,  /* one run of the program for each attempt */
+	MODE_WORKER, /* the program is kept running and speaks the line protocol */
+};
+
 enum handler_order {
 	ORDER_EVALUATION,
 	ORDER_NONE,
@@ -172,10 +177,17 @@ struct handler_config {
 	bool test_events;
 	int64_t timeout_ms;
 	int64_t concurrency; /* exec: programs at once; unix: connections */
-	int64_t window;      /* unix: unanswered deliveries on one connection */
+	int64_t window;      /* unix, worker: unanswered deliveries on one connection */
+	int mode;            /* exec: enum handler_mode */
 	int order;           /* enum handler_order */
 	int start;           /* enum handler_start */
 	int64_t retry_initial_ms, retry_max_ms, retry_for_ms;
+	char *filter, *transform; /* jq programs, or NULL */
+	struct origin filter_origin, transform_origin;
+	/* exec: limits of one process; 0: none */
+	int64_t limit_cpu_ms, limit_memory, limit_files, limit_processes;
+	char *user;      /* exec: whose rights the program has; NULL: the daemon's */
+	bool log_stderr; /* exec, worker: its stderr goes to the log */
 };
 
 struct config {

@@ -11,8 +11,8 @@
 #include "util/hex.h"
 #include "util/units.h"
 
-#define EXEC_CONCURRENCY 4
-#define UNIX_CONCURRENCY 1
+#define EXEC_CONCURRENCY  4
+#define LINES_CONCURRENCY 1 /* connections, and workers: both have a window */
 
 static bool is_given(const struct section *s, const char *option)
 {
@@ -271,6 +271,10 @@ static int check_exec(struct handler_config *h, const struct section *s, struct 
 {
 	if (!h->command.n)
 		return section_error(s, NULL, e, "type exec needs 'command'");
+	if (h->limit_processes && !h->user)
+		return section_error(s, "limit_processes", e,
+				     "'limit_processes' counts all processes of a user, so it "
+				     "needs 'user'");
 	if (h->command.items[0][0] == '\0')
 		return section_error(s, "command", e, "'command' begins with an empty word");
 	for (size_t i = 0; i < h->env.n; i++)
@@ -292,10 +296,17 @@ static int check_handler(struct loader *l, const struct section *s, struct error
 {
 	struct handler_config *h = &l->config->handlers[s->index];
 	bool is_exec = h->type == HANDLER_EXEC;
+	bool is_worker = is_exec && h->mode == MODE_WORKER;
 	int r;
 
+	h->filter_origin = section_given(s, "filter");
+	h->transform_origin = section_given(s, "transform");
 	if (!is_given(s, "concurrency"))
-		h->concurrency = is_exec ? EXEC_CONCURRENCY : UNIX_CONCURRENCY;
+		h->concurrency = is_exec && !is_worker ? EXEC_CONCURRENCY : LINES_CONCURRENCY;
+	if (is_exec && !is_worker && is_given(s, "window"))
+		return section_error(s, "window", e, "'window' needs 'mode = worker'");
+	if (is_exec && !is_worker && is_given(s, "log_stderr"))
+		return section_error(s, "log_stderr", e, "'log_stderr' needs 'mode = worker'");
 	r = is_exec ? check_exec(h, s, e) : check_unix(h, s, e);
 	if (r < 0)
 		return r;

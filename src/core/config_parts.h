@@ -82,6 +82,9 @@ int config_check(struct loader *l, struct error *e) MUST_USE;
 /* warn about what is allowed but odd; secrets have been read */
 void config_warn(const struct loader *l, int64_t now_us);
 
+/* is `user` of every handler there, and may this process become it? */
+int config_check_users(const struct loader *l, struct error *e) MUST_USE;
+
 /**
  * config_parse_text() - a snapshot from memory alone: parse, apply defaults, check; no I/O
  * @path: as if the text were in this file

@@ -92,13 +92,20 @@ void random_bytes(void *p, size_t n)
 	}
 }
 
+static random_source source = random_bytes;
+
+void random_set_source(random_source replacement)
+{
+	source = replacement ? replacement : random_bytes;
+}
+
 uint64_t random_below(uint64_t bound)
 {
 	/* the largest multiple of bound: what is above would make small results likelier */
 	uint64_t limit = UINT64_MAX - UINT64_MAX % bound, value;
 
 	do {
-		random_bytes(&value, sizeof(value));
+		source(&value, sizeof(value));
 	} while (value >= limit);
 	return value % bound;
 }

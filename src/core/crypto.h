@@ -37,6 +37,11 @@ void random_bytes(void *p, size_t n);
 /* a number in [0, @bound), @bound > 0; for jitter */
 uint64_t random_below(uint64_t bound);
 
+/* For tests: where random_below() has its bytes from; NULL: from random_bytes() again. Secrets
+ * never come from it. Before any other thread is started. */
+typedef void (*random_source)(void *p, size_t n);
+void random_set_source(random_source replacement);
+
 /* overwrite a secret in a way that the compiler keeps */
 void secret_wipe(void *p, size_t n);
 

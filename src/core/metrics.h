@@ -51,7 +51,15 @@ struct buf;
 	ROW(DELIVERIES_DEAD, "riskhook_deliveries_dead_total", counter, "deliveries given up")     \
 	ROW(ATTEMPTS, "riskhook_attempts_total", counter, "attempts started")                      \
 	ROW(ATTEMPTS_FAILED, "riskhook_attempts_failed_total", counter,                            \
-	    "attempts that will be repeated")
+	    "attempts that will be repeated")                                                      \
+	ROW(WORKER_STARTS, "riskhook_worker_starts_total", counter,                                \
+	    "programs started for handlers with mode = worker")                                    \
+	ROW(FILTERED, "riskhook_events_filtered_total", counter,                                   \
+	    "deliveries not made because a handler's filter did not yield true")                   \
+	ROW(FILTER_FAILURES, "riskhook_filter_failures_total", counter,                            \
+	    "events on which a handler's filter failed")                                           \
+	ROW(TRANSFORM_FAILURES, "riskhook_transform_failures_total", counter,                      \
+	    "deliveries given up because a handler's transform failed")
 
 enum metric {
 #define ROW(id, name, kind, help) METRIC_##id,

@@ -23,6 +23,7 @@ static const char *const compressions[] = {"none", "zstd", NULL};
 static const char *const dedup_modes[] = {"event", "evaluation", NULL};
 static const char *const credential_types[] = {"basic", "bearer", "oauth_client", NULL};
 static const char *const handler_types[] = {"exec", "unix", NULL};
+static const char *const handler_modes[] = {"event", "worker", NULL};
 static const char *const handler_orders[] = {"evaluation", "none", NULL};
 static const char *const handler_starts[] = {"new", "all", NULL};
 static const char *const categories[] = {"evaluation", "case",    "watchlist",
@@ -172,10 +173,34 @@ const struct option options[] = {
 	 .reloadable = true, .help = "time for one attempt"},
 	{"handler", "concurrency", OPTION_INTEGER, AT(handler, concurrency), NULL, 1, 256,
 	 .reloadable = true,
-	 .help = "programs at once (4 when not given) or connections (1 when not given)"},
+	 .help = "programs at once (4, with mode = worker 1, when not given) or connections (1)"},
 	{"handler", "window", OPTION_INTEGER, AT(handler, window), "64", 1, 4096,
-	 .types = ONLY(HANDLER_UNIX), .reloadable = true,
-	 .help = "unanswered deliveries on one connection"},
+	 .reloadable = true, .help = "unanswered deliveries on one connection or worker"},
+	{"handler", "mode", OPTION_ENUM, AT(handler, mode), "event", .words = handler_modes,
+	 .types = ONLY(HANDLER_EXEC), .reloadable = true,
+	 .help = "worker: the program is kept running and gets a line for each event"},
+	{"handler", "log_stderr", OPTION_BOOL, AT(handler, log_stderr), "yes",
+	 .types = ONLY(HANDLER_EXEC), .reloadable = true,
+	 .help = "with mode = worker: its standard error goes to the log, a bounded part of it"},
+	{"handler", "filter", OPTION_STRING, AT(handler, filter), .reloadable = true,
+	 .help = "jq program over the event; the handler gets those for which it yields true"},
+	{"handler", "transform", OPTION_STRING, AT(handler, transform), .reloadable = true,
+	 .help = "jq program whose first output the handler gets instead of the event"},
+	{"handler", "user", OPTION_STRING, AT(handler, user), .types = ONLY(HANDLER_EXEC),
+	 .reloadable = true,
+	 .help = "whose rights the program has; only when riskhookd runs as root"},
+	{"handler", "limit_cpu", OPTION_DURATION, AT(handler, limit_cpu_ms), NULL, 1 * SECOND,
+	 24 * HOUR, .types = ONLY(HANDLER_EXEC), .reloadable = true,
+	 .help = "processor time of the program, in whole seconds"},
+	{"handler", "limit_memory", OPTION_SIZE, AT(handler, limit_memory), NULL, 1 * MIB,
+	 1024 * GIB, .types = ONLY(HANDLER_EXEC), .reloadable = true,
+	 .help = "address space of the program"},
+	{"handler", "limit_files", OPTION_INTEGER, AT(handler, limit_files), NULL, 8, 1000000,
+	 .types = ONLY(HANDLER_EXEC), .reloadable = true,
+	 .help = "descriptors that the program may have open"},
+	{"handler", "limit_processes", OPTION_INTEGER, AT(handler, limit_processes), NULL, 1,
+	 1000000, .types = ONLY(HANDLER_EXEC), .reloadable = true,
+	 .help = "processes and threads that its user may have; needs user"},
 	{"handler", "order", OPTION_ENUM, AT(handler, order), "evaluation", .words = handler_orders,
 	 .reloadable = true,
 	 .help = "evaluation: the events of one evaluation one after the other"},
@@ -186,7 +211,8 @@ const struct option options[] = {
 	{"handler", "retry_max", OPTION_DURATION, AT(handler, retry_max_ms), "10m", 10, 30 * DAY,
 	 .reloadable = true, .help = "longest delay before any retry"},
 	{"handler", "retry_for", OPTION_DURATION, AT(handler, retry_for_ms), "24h", 0, 365 * DAY,
-	 .reloadable = true, .help = "age at which a delivery that keeps failing becomes dead"},
+	 .reloadable = true,
+	 .help = "time after the first attempt at which a delivery that fails becomes dead"},
 };
 
 const size_t n_options = ARRAY_SIZE(options);
@@ -213,9 +239,6 @@ bool option_is_unsupported(const char *section, const char *name, const char *va
 		{"credential", "algorithms", NULL},
 		{"credential", "required_scope", NULL},
 		{"credential", "introspection_uri", NULL},
-		{"handler", "filter", NULL},
-		{"handler", "transform", NULL},
-		{"handler", "mode", NULL},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -173,8 +173,6 @@ static void test_errors_of_lines(void **state)
 		 ":2: 'type = jwt' is not supported by this version"},
 		{SLICE("[credential x]\nissuer = https://idp.example.com\n"),
 		 ":2: 'issuer' is not supported by this version"},
-		{SLICE("[handler x]\nfilter = .a\n"),
-		 ":2: 'filter' is not supported by this version"},
 	};
 
 	(void)state;
@@ -316,7 +314,7 @@ static void test_errors_of_handlers(void **state)
 		{SLICE(GOOD EXEC "command = x\nsocket = s\n"),
 		 ":12: [handler h]: 'socket' has no meaning for this type of handler"},
 		{SLICE(GOOD EXEC "command = x\nwindow = 1\n"),
-		 ":12: [handler h]: 'window' has no meaning for this type of handler"},
+		 ":12: [handler h]: 'window' needs 'mode = worker'"},
 		{SLICE(GOOD EXEC "command = x\nenv = A\n"),
 		 ":12: [handler h]: 'env' is not of the form NAME=value, or takes a name that "
 		 "begins with RISKHOOK_"},

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include "core/crypto.h"
 #include "dispatch/retry.h"
 
 #include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -151,6 +153,49 @@ static void test_the_handler_may_name_the_time(void **state)
 	assert_int_equal(retry_decide(&handler, &question).state, DELIVERY_DEAD);
 }
 
+/* a source that gives the same numbers for the same seed (splitmix64) */
+static uint64_t seed;
+
+static void seeded(void *p, size_t n)
+{
+	uint64_t x = seed += 0x9e3779b97f4a7c15u;
+
+	x = (x ^ (x >> 30)) * 0xbf58476d1ce4e5b9u;
+	x = (x ^ (x >> 27)) * 0x94d049bb133111ebu;
+	x ^= x >> 31;
+	assert_int_equal(n, sizeof(x));
+	memcpy(p, &x, n);
+}
+
+/* the delay is spread over all of [0, limit], and the seed decides it */
+static void test_full_jitter_from_a_seed(void **state)
+{
+	const struct handler_config patient = {.retry_initial_ms = 1000, .retry_max_ms = 600000};
+	int64_t first[1000], sum = 0;
+	int quarters[4] = {0};
+
+	(void)state;
+	random_set_source(seeded);
+	for (int round = 0; round < 2; round++) {
+		seed = 42;
+		for (int i = 0; i < 1000; i++) {
+			int64_t delay = retry_delay_ms(&patient, 4, random_below(UINT64_MAX));
+
+			assert_in_range(delay, 0, 8000);
+			if (round == 0) {
+				first[i] = delay;
+				sum += delay;
+				quarters[MIN_OF(delay / 2000, 3)]++;
+			}
+			assert_int_equal(delay, first[i]);
+		}
+	}
+	random_set_source(NULL);
+	assert_in_range(sum / 1000, 3700, 4300);
+	for (int i = 0; i < 4; i++)
+		assert_in_range(quarters[i], 200, 300);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -161,6 +206,7 @@ int main(void)
 		cmocka_unit_test(test_given_up_when_retry_for_is_over),
 		cmocka_unit_test(test_retry_for_zero_is_one_attempt),
 		cmocka_unit_test(test_the_handler_may_name_the_time),
+		cmocka_unit_test(test_full_jitter_from_a_seed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
