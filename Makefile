@@ -30,6 +30,7 @@ PYTHON ?= /usr/bin/python3
 LIBS_DAEMON := libmicrohttpd libcrypto jansson sqlite3 libzstd inih libsystemd
 LIBS_CTL := libcrypto jansson sqlite3 libzstd inih libsystemd libcurl
 LIBS_TEST := $(LIBS_DAEMON) libcurl cmocka
+JQ := -ljq -lonig # without a file for pkg-config
 
 # V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
@@ -62,10 +63,10 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 all: $(B)/riskhookd $(B)/riskhookctl $(B)/riskhook.so
 
 $(B)/riskhookd: $(B)/obj/src/riskhookd/main.o $(LIB)
-	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON))
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON)) $(JQ)
 
 $(B)/riskhookctl: $(B)/obj/src/riskhookctl/main.o $(LIB)
-	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_CTL))
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_CTL)) $(JQ)
 
 # payload() for the sqlite3 program: .load build/riskhook
 $(B)/riskhook.so: src/store/payload_sql.c src/store/payload.c src/store/payload.h Makefile
@@ -98,7 +99,7 @@ $(B)/gen/samples.c: $(SAMPLES) src/riskhookctl/samples/embed.sh
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST))
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST)) $(JQ)
 
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
@@ -109,7 +110,8 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 # One list a purpose, so that building needs no test tool and testing no web server.
 
 DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libssl-dev libjansson-dev \
-	libsqlite3-dev libzstd-dev libinih-dev libsystemd-dev libcurl4-openssl-dev
+	libsqlite3-dev libzstd-dev libinih-dev libjq-dev libonig-dev libsystemd-dev \
+	libcurl4-openssl-dev
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
 	python3-cryptography curl openssl sqlite3
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
@@ -186,7 +188,7 @@ corpus = tests/fixtures $(wildcard tests/fuzz/corpus/$(1))
 
 $(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON))
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON)) $(JQ)
 
 .PHONY: check check-build check-layers check-unit check-replay check-blackbox check-reports
 check:
@@ -247,7 +249,7 @@ FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB)
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON))
+	$(call say,LINK)$(CC) $(LDFLAGS) -fsanitize=fuzzer -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON)) $(JQ)
 
 FUZZ_BUILD := B=build/fuzz CC=clang SANITIZE=address,undefined,fuzzer-no-link
 

@@ -9,6 +9,7 @@
 
 #include "core/config.h"
 #include "core/crypto.h"
+#include "jq/check.h"
 #include "riskhookctl/command.h"
 #include "riskhookctl/put.h"
 #include "util/buf.h"
@@ -19,7 +20,10 @@
 enum ctl_exit cmd_check_config(const struct context *ctx)
 {
 	const struct config *config = ctx->config;
+	struct error e = ERROR_INIT;
 
+	if (jq_check_config(config, &e) < 0)
+		return ctl_fail(CTL_FAILED, "%s", e.text);
 	put(stdout, "%s: ok, %zu file%s, %zu endpoint%s, %zu credential%s, %zu handler%s\n",
 	    config->path, config->files.n, config->files.n == 1 ? "" : "s", config->n_endpoints,
 	    config->n_endpoints == 1 ? "" : "s", config->n_credentials,

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/nearest.h"
+#include "jq/evaluator.h"
 #include "riskhookctl/client.h"
 #include "riskhookctl/command.h"
 #include "riskhookctl/print.h"
@@ -146,6 +147,8 @@ int main(int argc, char **argv)
 	enum ctl_exit code;
 	int r;
 
+	if (evaluator_is_meant(argc, argv))
+		return evaluator_main(argc, argv);
 	(void)setlocale(LC_CTYPE, "");  /* for the width of characters; "C" is good enough */
 	(void)signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error that print.c reports */
 	if (args_parse(argc, argv, clock_now_us(), &args, &e) < 0)

@@ -14,6 +14,8 @@
 #include "core/log.h"
 #include "core/options.h"
 #include "core/tls_pair.h"
+#include "jq/check.h"
+#include "jq/evaluator.h"
 #include "riskhookd/arguments.h"
 #include "riskhookd/daemon.h"
 
@@ -23,6 +25,8 @@ static int load(const char *path, struct config **ret_config)
 	int r;
 
 	r = config_load(path, CONFIG_WITH_SECRETS, ret_config, &e);
+	if (r == 0)
+		r = jq_check_config(*ret_config, &e);
 	if (r < 0)
 		fprintf(stderr, "%s\n", e.text);
 	return r;
@@ -113,8 +117,11 @@ static int run(const char *path)
 
 int main(int argc, char **argv)
 {
-	struct arguments a = arguments_parse(argc, argv);
+	struct arguments a;
 
+	if (evaluator_is_meant(argc, argv))
+		return evaluator_main(argc, argv);
+	a = arguments_parse(argc, argv);
 	switch (a.action) {
 	case ACTION_HELP:
 		arguments_print_help();

@@ -3,12 +3,12 @@
 #
 # Fails when an #include breaks the layer rules of src/README.md:
 #
-#   util < core < store/model < pure modules < store < requests, workers, handlers
+#   util < core < jq, store/model < pure modules < store < requests, workers, handlers
 #        < listener, dispatcher, admin < riskhookd
 #
 # - a file includes its own folder or something from a lower layer, never the other way round;
 # - intake/ and dispatch/ never include each other: they meet in store/;
-# - riskhookctl is a program of its own: it uses util, core and store;
+# - riskhookctl is a program of its own: it uses util, core, jq and store;
 # - each library is confined to the files that wrap it;
 # - pure modules take the time as a parameter: they do not see the clock.
 #
@@ -33,7 +33,7 @@ check_tree() {
     BEGIN {
         # The first row that matches counts. store/model is words alone (states, outcomes), which
         # the pure modules speak too.
-        n = split("^util/=0 ^core/=1 ^store/model\\.=2 " \
+        n = split("^util/=0 ^core/=1 ^jq/=2 ^store/model\\.=2 " \
             "^intake/(address|auth(_[a-z]+)?|clients|credential|event|json_decode|json_scan|login|throttle|token_endpoint|token_params|tokens)\\.=3 " \
             "^dispatch/(attempt|exec_env|protocol|retry|router)\\.=3 " \
             "^store/=4 ^intake/listener\\.=6 ^dispatch/dispatcher\\.=6 ^(intake|dispatch)/=5 " \
@@ -50,6 +50,7 @@ check_tree() {
         library["^sqlite3"]     = "^store/"
         library["^microhttpd"]  = "^(intake/(listener|connections|exchange|request|request_head|token_request)|admin/[a-z_]+)\\.[ch]$"
         library["^ini\\.h"]     = "^core/config\\.c$"
+        library["^(jq|jv)\\.h"] = "^jq/evaluator\\.c$"
         library["^systemd/"]    = "^(core/log\\.c|riskhookd/[a-z_]+\\.c)$"
         library["^curl/"]       = "^riskhookctl/client\\.c$"
         library["^jansson"]     = "^(store|dispatch|admin|riskhookd|riskhookctl|intake/request)"
@@ -78,8 +79,8 @@ check_tree() {
         b = folder(to)
         if ((a == "intake" && b == "dispatch") || (a == "dispatch" && b == "intake"))
             return "intake/ and dispatch/ meet in store/ only"
-        if (a == "riskhookctl" && b !~ /^(util|core|store|riskhookctl)$/)
-            return "riskhookctl uses util, core and store only"
+        if (a == "riskhookctl" && b !~ /^(util|core|jq|store|riskhookctl)$/)
+            return "riskhookctl uses util, core, jq and store only"
         if (layer(from) == 3 && to == "core/clock.h")
             return "a pure module takes the time as a parameter"
         if (layer(to) > layer(from))
@@ -139,9 +140,13 @@ self_test() {
     expect bad dispatch/dispatcher.c '<sqlite3.h>'
     expect bad intake/auth.h '<microhttpd.h>'
     expect bad core/options.c '<ini.h>'
+    expect bad dispatch/routing.c '<jq.h>'
+    expect bad jq/host.c '"store/store.h"'
     expect bad store/store.c '<systemd/sd-daemon.h>'
     expect bad riskhookctl/main.c '<curl/curl.h>'
     expect bad elsewhere/thing.c '"util/buf.h"'
+    expect good jq/evaluator.c '<jq.h>'
+    expect good riskhookctl/cmd_setup.c '"jq/check.h"'
     expect good core/crypto.c '<openssl/evp.h>'
     expect good dispatch/router.h '"store/model.h"'
     expect good dispatch/exec.c '"core/clock.h"'
