@@ -66,7 +66,7 @@ static struct retry_verdict decide(const struct running *running, int64_t now_us
 		/* A delivery whose first attempt came late, because the daemon or the consumer was
 		 * away for long, shall not be given up for that: its time begins with the attempt.
 		 */
-		.since_us = job->attempt == 1 ? running->started_at : job->retry_since,
+		.since_us = job->first_attempt_at ? job->first_attempt_at : running->started_at,
 		.now_us = now_us,
 		.after_ms = running->attempt.result.after_ms,
 		.random = random,

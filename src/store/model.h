@@ -45,6 +45,7 @@ int delivery_state_parse(struct slice name, enum delivery_state *ret_state);
 const char *attempt_outcome_name(enum attempt_outcome outcome);
 
 #define ATTEMPT_OUTPUT_MAX (16 * 1024) /* bytes of a handler's output that are kept */
+#define ATTEMPT_MARKER_MAX 64          /* and of a line that says what is left out */
 
 /* What the router needs to know of an event. */
 struct routable {
@@ -60,7 +61,9 @@ struct job {
 	int64_t seq;
 	int attempt;         /* number of the attempt that comes next or is under way, from 1 */
 	int64_t received_at; /* us */
-	int64_t retry_since; /* us; retry_for counts from here: made, or retried by an operator */
+	/* us; the first attempt since it was made, or retried by an operator: retry_for counts from
+	 * here; 0: there was none yet */
+	int64_t first_attempt_at;
 	bool test;
 	bool replay; /* an operator asked for it again */
 	char *handler;

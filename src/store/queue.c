@@ -7,13 +7,19 @@
 
 #include "store/reader_private.h"
 
+static const char sql_payload[] =
+	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?1";
+
 static const char sql_unrouted[] =
 	"SELECT " ROUTABLE_COLUMNS
 	"  FROM events WHERE seq > (SELECT routed_seq FROM router) ORDER BY seq LIMIT ?1";
 
 /* ?4: those that have the turn, or those that have not */
 #define JOB_COLUMNS                                                                                \
-	"SELECT d.delivery, d.seq, d.attempts, e.received_at, d.retry_since, e.test,"              \
+	"SELECT d.delivery, d.seq, d.attempts, e.received_at,"                                     \
+	"       coalesce((SELECT a.started_at FROM attempts AS a WHERE a.delivery = d.delivery"    \
+	"                    AND a.started_at >= d.retry_since ORDER BY a.attempt LIMIT 1), 0),"   \
+	"       e.test,"                                                                           \
 	"       d.replay > 0, d.handler, e.event_id, e.event_type, e.category, e.eval_id,"         \
 	"       e.customer_id, e.decision, e.workflow, e.environment, e.endpoint,"                 \
 	"       payload_decode(p.body, p.encoding)"                                                \
@@ -73,6 +79,29 @@ int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable 
 	return r != 0 ? r : db_errno(rc);
 }
 
+int queue_payload(struct reader *reader, int64_t seq, char **ret_p, size_t *ret_n)
+{
+	sqlite3_stmt *stmt;
+	struct slice body;
+	int r, rc;
+
+	r = reader_statement(reader, READER_PAYLOAD, sql_payload, &stmt);
+	if (r == 0)
+		r = db_bind(stmt, "i", seq);
+	if (r < 0)
+		return r;
+	rc = sqlite3_step(stmt);
+	r = rc == SQLITE_DONE ? -ENOENT : db_errno(rc);
+	if (r == 0) {
+		body = db_column(stmt, 0);
+		*ret_p = slice_dup(body);
+		*ret_n = body.n;
+		r = *ret_p ? 0 : -ENOMEM;
+	}
+	sqlite3_reset(stmt);
+	return r;
+}
+
 enum { JOB_FIRST_TEXT = 7, JOB_N_TEXTS = 10, JOB_PAYLOAD = 17 };
 
 /* copy a column behind *@at, with a NUL */
@@ -106,7 +135,7 @@ static struct job *job_from_row(sqlite3_stmt *stmt)
 		.seq = sqlite3_column_int64(stmt, 1),
 		.attempt = sqlite3_column_int(stmt, 2) + 1,
 		.received_at = sqlite3_column_int64(stmt, 3),
-		.retry_since = sqlite3_column_int64(stmt, 4),
+		.first_attempt_at = sqlite3_column_int64(stmt, 4),
 		.test = sqlite3_column_int(stmt, 5),
 		.replay = sqlite3_column_int(stmt, 6),
 		.payload_n = db_column(stmt, JOB_PAYLOAD).n,

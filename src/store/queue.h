@@ -23,6 +23,7 @@ struct reader;
 struct route {
 	int64_t seq;
 	const char *handler; /* name; borrowed */
+	char failure[80];    /* why the filter failed: then the delivery is dead; "": pending */
 };
 
 /* write deliveries (state pending, due at once) and move routed_seq, or the replay's at_seq */
@@ -66,7 +67,7 @@ struct finish_op {
 	int code;                  /* exit code; -1: none */
 	int signal;                /* 0: none */
 	struct slice reason;       /* one line for people, or empty */
-	struct slice output;       /* at most ATTEMPT_OUTPUT_MAX bytes are kept */
+	struct slice output;       /* more than ATTEMPT_OUTPUT_MAX and its marker is cut */
 	bool output_cut;           /* there was more */
 };
 
@@ -79,6 +80,14 @@ struct finish_op {
  */
 int queue_unrouted(struct reader *reader, size_t max,
 		   int (*visit)(const struct routable *event, void *arg), void *arg) MUST_USE;
+
+/**
+ * queue_payload() - the raw body of an event
+ * @ret_p: the caller frees it
+ *
+ * Return: 0, -ENOENT, or another negative errno.
+ */
+int queue_payload(struct reader *reader, int64_t seq, char **ret_p, size_t *ret_n) MUST_USE;
 
 /**
  * queue_due() - deliveries of one handler that may start now

@@ -11,6 +11,7 @@
 /* statements that the dispatcher runs again and again are prepared once */
 enum reader_statement {
 	READER_UNROUTED,
+	READER_PAYLOAD,
 	READER_DUE_ORDERED,
 	READER_DUE_UNORDERED,
 	READER_NEXT_DUE,

@@ -32,6 +32,8 @@ enum statement {
 	QUARANTINE_INSERT,
 	QUARANTINE_PRUNE,
 	DELIVERY_INSERT,
+	DELIVERY_INSERT_DEAD,
+	ATTEMPT_INSERT_FAILED,
 	ROUTER_MOVE,
 	DELIVERY_BEGIN,
 	ATTEMPT_INSERT,
@@ -118,6 +120,14 @@ static const char *const sql[STATEMENTS] = {
 		"     AND live.state IN ('pending', 'running', 'held')), ?3, ?3, ?3, ?3"
 		" FROM events AS e WHERE seq = ?1"
 		" ON CONFLICT (seq, handler, replay) DO NOTHING",
+	[DELIVERY_INSERT_DEAD] =
+		"INSERT INTO deliveries (seq, handler, eval_id, state, attempts, replay, due_at,"
+		" created_at, retry_since, changed_at, outcome, reason)"
+		" SELECT seq, ?2, eval_id, 'dead', 1, ?5, ?3, ?3, ?3, ?3, 'failed', ?4 FROM events"
+		" WHERE seq = ?1 ON CONFLICT (seq, handler, replay) DO NOTHING",
+	[ATTEMPT_INSERT_FAILED] =
+		"INSERT INTO attempts (delivery, attempt, started_at, ended_at, outcome, reason)"
+		" VALUES (?1, 1, ?2, ?2, 'failed', ?3)",
 	[ROUTER_MOVE] = "UPDATE router SET routed_seq = max(routed_seq, ?1)",
 	/* the dispatcher may not have heard yet that the handler is paused */
 	[DELIVERY_BEGIN] =
@@ -439,6 +449,18 @@ static int run_quarantine(struct writer *w, struct store_op *base)
 	return run(w, QUARANTINE_PRUNE, "i", w->quarantine_max);
 }
 
+/* a filter failed on the event */
+static int insert_dead(struct writer *w, const struct route *route, int64_t now, int64_t replay)
+{
+	int r = run(w, DELIVERY_INSERT_DEAD, "isisi", route->seq, route->handler, now,
+		    route->failure, replay);
+
+	if (r < 0 || sqlite3_changes(w->db) == 0)
+		return r;
+	return run(w, ATTEMPT_INSERT_FAILED, "iis", (int64_t)sqlite3_last_insert_rowid(w->db), now,
+		   route->failure);
+}
+
 static int run_route(struct writer *w, struct store_op *base)
 {
 	struct route_op *op = container_of(base, struct route_op, op);
@@ -447,8 +469,13 @@ static int run_route(struct writer *w, struct store_op *base)
 	op->n_written = 0;
 	for (size_t i = 0; i < op->n_routes; i++) {
 		const struct route *route = &op->routes[i];
-		int r = run(w, DELIVERY_INSERT, "isii", route->seq, route->handler, op->now, mark);
+		int r;
 
+		if (route->failure[0] != '\0')
+			r = insert_dead(w, route, op->now, mark);
+		else
+			r = run(w, DELIVERY_INSERT, "isii", route->seq, route->handler, op->now,
+				mark);
 		if (r < 0)
 			return r;
 		op->n_written += sqlite3_changes(w->db) > 0;
@@ -485,8 +512,7 @@ static int run_finish(struct writer *w, struct store_op *base)
 	struct slice output = op->output;
 	int r;
 
-	if (output.n > ATTEMPT_OUTPUT_MAX)
-		output.n = ATTEMPT_OUTPUT_MAX;
+	output.n = MIN_OF(output.n, ATTEMPT_OUTPUT_MAX + ATTEMPT_MARKER_MAX);
 	r = run(w, ATTEMPT_FINISH, "iiisootbi", op->delivery, (int64_t)op->attempt, op->now,
 		outcome, (int64_t)op->code, (int64_t)(op->signal ? op->signal : -1), op->reason,
 		output, (int64_t)(op->output_cut || output.n < op->output.n));

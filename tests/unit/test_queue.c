@@ -162,7 +162,7 @@ static void test_job_has_everything(void **state)
 	assert_int_equal(job->delivery, delivery);
 	assert_int_equal(job->seq, seq);
 	assert_int_equal(job->attempt, 1);
-	assert_int_equal(job->retry_since, 42);
+	assert_int_equal(job->first_attempt_at, 0);
 	assert_false(job->test);
 	assert_string_equal(job->handler, "h");
 	assert_string_equal(job->event_id, "evt-job");
@@ -181,7 +181,7 @@ static void test_job_has_everything(void **state)
 	finish_attempt(w->store, delivery, 1, DELIVERY_PENDING, 50);
 	assert_int_equal(queue_due(w->reader, "h", ORDER_EVALUATION, NOW, 1, &job), 1);
 	assert_int_equal(job->attempt, 2);
-	assert_int_equal(job->retry_since, 42);
+	assert_int_not_equal(job->first_attempt_at, 0);
 	job_free(job);
 }
 

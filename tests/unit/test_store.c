@@ -313,7 +313,7 @@ static void test_begin_and_finish(void **state)
 
 static void test_output_is_cut(void **state)
 {
-	static char output[ATTEMPT_OUTPUT_MAX + 1];
+	static char output[ATTEMPT_OUTPUT_MAX + ATTEMPT_MARKER_MAX + 1];
 	struct world *w = *state;
 	int64_t delivery = route_to(w->store, &w->place, post_simple(w->store, "e", "1"), "h", 10);
 	struct finish_op op = {
@@ -330,7 +330,7 @@ static void test_output_is_cut(void **state)
 
 	assert_int_equal(begin_attempt(w->store, delivery, 1, &began), 0);
 	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
-	assert_sql(&w->place, "length(output) = 16384 AND output_cut AND code IS NULL"
+	assert_sql(&w->place, "length(output) = 16448 AND output_cut AND code IS NULL"
 			      " AND signal = 15 AND reason IS NULL FROM attempts");
 }
 
