@@ -25,14 +25,16 @@ struct attempt_result {
 	int64_t after_ms;                 /* the handler's wish, or RETRY_AFTER_NONE */
 	bool is_reason_foreign;           /* the consumer's own words: not for the log */
 	char reason[ATTEMPT_REASON_SIZE]; /* one line for people; "": none */
-	struct buf output;                /* the first ATTEMPT_OUTPUT_MAX bytes */
-	bool output_cut;                  /* there was more */
+	struct buf output;                /* beginning and end, see attempt_result_add_output() */
+	int64_t n_output;                 /* bytes that the program wrote */
+	bool output_cut;                  /* not all of them are in `output` */
 };
 
 struct attempt {
 	struct list link;    /* in a list of whoever holds it */
 	struct job *job;     /* borrowed from the dispatcher */
 	int64_t deadline_ms; /* for the handler; clock_monotonic_ms() */
+	char *transformed;   /* what the job's payload points at after a transform, or NULL */
 	struct attempt_result result;
 };
 
@@ -46,5 +48,13 @@ void attempt_result_set(struct attempt_result *result, enum attempt_outcome outc
 /* ATTEMPT_TIMEOUT, "no result within 30 s" */
 void attempt_result_set_timeout(struct attempt_result *result, int64_t timeout_ms);
 
-/* keep what fits of a piece of output */
+/**
+ * attempt_result_add_output() - keep what is worth keeping of a piece of output
+ *
+ * All of it up to ATTEMPT_OUTPUT_MAX bytes; of more the first half of that and the last half, since
+ * a program says at its beginning what it does and at its end why it failed.
+ */
 void attempt_result_add_output(struct attempt_result *result, const char *p, size_t n);
+
+/* no more output comes: bring it in order, with a line that says how much is left out between */
+void attempt_result_end_output(struct attempt_result *result);

@@ -7,8 +7,8 @@
  * is involved.
  *
  *   - It need not read its input: a pipe that it closes or leaves full is no error.
- *   - It may write as much as it likes: the first ATTEMPT_OUTPUT_MAX bytes are kept, the rest is
- *     read and thrown away.
+ *   - It may write as much as it likes: the beginning and the end are kept (dispatch/attempt.h),
+ *     what is between them is read and thrown away.
  *   - Its end is the end: descendants that live on and hold the pipes are not waited for. (After a
  *     time-out or an abort the whole group is killed, too.)
  *   - At the time-out the group gets TERM, and KILL after another EXEC_KILL_AFTER_MS. What survives
@@ -23,6 +23,7 @@
 #include <stdint.h>
 
 #include "dispatch/attempt.h"
+#include "dispatch/child.h"
 #include "util/slice.h"
 
 #define EXEC_KILL_AFTER_MS 5000
@@ -32,6 +33,7 @@ struct exec_request {
 	char *const *envp;
 	struct slice input;
 	int64_t timeout_ms;
+	const struct child_limits *limits; /* or NULL */
 	int abort_fd; /* readable from the moment on when the program is to be killed */
 };
 

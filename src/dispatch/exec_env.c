@@ -73,15 +73,25 @@ static int add_variables(struct builder *b, const struct variable *variables, si
 	return 0;
 }
 
-#define N_VARIABLES 19
+#define VARIABLES_MAX 19 /* of add_fixed() and add_event() */
 
-static int add_all(struct builder *b, const struct handler_config *handler, const struct job *job)
+/* what does not depend on the event */
+static int add_fixed(struct builder *b, const struct handler_config *handler)
 {
-	char seq[24], delivery[24], attempt[16], received_at[TIME_TEXT_SIZE];
-	const struct variable variables[N_VARIABLES] = {
+	const struct variable variables[] = {
 		{"PATH", EXEC_ENV_PATH},
 		{"LANG", "C.UTF-8"},
 		{"HOME", "/"},
+		{"RISKHOOK_HANDLER", handler->name},
+	};
+
+	return add_variables(b, variables, ARRAY_SIZE(variables));
+}
+
+static int add_event(struct builder *b, const struct job *job)
+{
+	char seq[24], delivery[24], attempt[16], received_at[TIME_TEXT_SIZE];
+	const struct variable variables[] = {
 		{"RISKHOOK_SEQ", seq},
 		{"RISKHOOK_EVENT_ID", job->event_id},
 		{"RISKHOOK_EVENT_TYPE", job->event_type},
@@ -92,20 +102,26 @@ static int add_all(struct builder *b, const struct handler_config *handler, cons
 		{"RISKHOOK_WORKFLOW", job->workflow},
 		{"RISKHOOK_ENVIRONMENT", job->environment},
 		{"RISKHOOK_ENDPOINT", job->endpoint},
-		{"RISKHOOK_HANDLER", job->handler},
 		{"RISKHOOK_DELIVERY_ID", delivery},
 		{"RISKHOOK_ATTEMPT", attempt},
 		{"RISKHOOK_RECEIVED_AT", time_format(job->received_at, received_at)},
 		{"RISKHOOK_TEST", job->test ? "1" : "0"},
 		{"RISKHOOK_REPLAY", job->replay ? "1" : "0"},
 	};
-	int r;
 
 	/* each array holds the longest number of its type */
 	(void)snprintf(seq, sizeof(seq), "%" PRId64, job->seq);
 	(void)snprintf(delivery, sizeof(delivery), "%" PRId64, job->delivery);
 	(void)snprintf(attempt, sizeof(attempt), "%d", job->attempt);
-	r = add_variables(b, variables, N_VARIABLES);
+	return add_variables(b, variables, ARRAY_SIZE(variables));
+}
+
+static int add_all(struct builder *b, const struct handler_config *handler, const struct job *job)
+{
+	int r = add_fixed(b, handler);
+
+	if (r == 0 && job)
+		r = add_event(b, job);
 	for (size_t i = 0; r == 0 && i < handler->env.n; i++)
 		r = add_line(b, strdup(handler->env.items[i]));
 	return r;
@@ -116,7 +132,7 @@ int exec_env_new(const struct handler_config *handler, const struct job *job, ch
 	struct builder b = {NULL, 0};
 	int r;
 
-	b.envp = calloc(N_VARIABLES + handler->env.n + 1, sizeof(*b.envp));
+	b.envp = calloc(VARIABLES_MAX + handler->env.n + 1, sizeof(*b.envp));
 	if (!b.envp)
 		return -ENOMEM;
 	r = add_all(&b, handler, job);

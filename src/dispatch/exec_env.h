@@ -26,7 +26,8 @@
 #define EXEC_ENV_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /**
- * exec_env_new() - make the environment of one attempt
+ * exec_env_new() - make the environment of one attempt, or of a worker
+ * @job:      NULL: a worker's, with RISKHOOK_HANDLER alone of the variables above
  * @ret_envp: NULL-terminated, for execve(); the caller frees it with exec_env_free()
  *
  * Return: 0, or -ENOMEM.

@@ -25,6 +25,7 @@ struct exec_handler {
 	char **argv;              /* NULL-terminated; the words belong to the configuration */
 	struct worker_pool *pool; /* NULL: not started */
 	int abort_fd;
+	struct child_limits limits;
 };
 
 static struct exec_handler *of(struct handler *handler)
@@ -38,6 +39,7 @@ static void free_handler(struct handler *handler)
 
 	worker_pool_free(h->pool);
 	h->abort_fd = fd_close(h->abort_fd);
+	child_limits_deinit(&h->limits);
 	free(h->argv);
 	free(h);
 }
@@ -64,6 +66,11 @@ static int make(const struct handler_config *config, struct handler **ret_handle
 	for (size_t i = 0; i < config->command.n; i++)
 		h->argv[i] = config->command.items[i];
 	atomic_init(&h->mean_ms, SHORT_RUN_MS);
+	r = child_limits_init(config, &h->limits, e);
+	if (r < 0) {
+		free_handler(&h->base);
+		return r;
+	}
 	*ret_handler = &h->base;
 	return 0;
 }
@@ -76,11 +83,9 @@ static void note_run(struct exec_handler *h, int64_t ms)
 	atomic_store_explicit(&h->mean_ms, (7 * mean_ms + ms) / 8, memory_order_relaxed);
 }
 
-static void run(struct attempt *attempt, void *arg)
+static void run_program(struct exec_handler *h, struct attempt *attempt)
 {
-	struct exec_handler *h = arg;
 	const struct handler_config *config = h->base.config;
-	int64_t began_ms = clock_monotonic_ms();
 	char **envp;
 	int r;
 
@@ -88,16 +93,25 @@ static void run(struct attempt *attempt, void *arg)
 	if (r < 0) {
 		attempt_result_set(&attempt->result, ATTEMPT_FAILED, "cannot start '%s': %s",
 				   h->argv[0], error_name(r));
-	} else {
-		exec_run(&(struct exec_request){.argv = h->argv,
-						.envp = envp,
-						.input = slice_make(attempt->job->payload,
-								    attempt->job->payload_n),
-						.timeout_ms = config->timeout_ms,
-						.abort_fd = h->abort_fd},
-			 &attempt->result);
-		exec_env_free(envp);
+		return;
 	}
+	exec_run(&(struct exec_request){.argv = h->argv,
+					.envp = envp,
+					.input = slice_make(attempt->job->payload,
+							    attempt->job->payload_n),
+					.timeout_ms = config->timeout_ms,
+					.limits = &h->limits,
+					.abort_fd = h->abort_fd},
+		 &attempt->result);
+	exec_env_free(envp);
+}
+
+static void run(struct attempt *attempt, void *arg)
+{
+	struct exec_handler *h = arg;
+	int64_t began_ms = clock_monotonic_ms();
+
+	run_program(h, attempt);
 	note_run(h, clock_monotonic_ms() - began_ms);
 	h->base.callbacks.on_done(attempt, h->base.callbacks.arg);
 }

@@ -47,6 +47,7 @@ void running_free(struct running *running)
 		return;
 	attempt_result_deinit(&running->attempt.result);
 	job_free(running->attempt.job);
+	free(running->attempt.transformed);
 	free(running);
 }
 

@@ -58,7 +58,7 @@ def daemon(make_module_daemon, module_folder, probe):
     sections.update(hook("killed", '[ "$RISKHOOK_ATTEMPT" -ge 2 ] || kill -9 $$\n'))
     sections.update(hook("give_up", "exit 75\n", retry_for="0s"))
     sections.update(hook("output", "echo to stdout; echo to stderr >&2\n"))
-    sections.update(hook("flood", "head -c 200000 /dev/zero | tr '\\0' x\n"))
+    sections.update(hook("flood", "echo begins; head -c 200000 /dev/zero | tr '\\0' x; echo ends\n"))
     sections.update(hook("binary", "printf 'a\\000b\\377c'\n"))
     sections.update(hook("deaf", "exec <&-; exit 0\n"))
     sections.update(hook("detached", "setsid sleep 600 & "
@@ -249,9 +249,11 @@ def test_output_is_recorded(daemon):
     assert not attempt["output_cut"]
 
 
-def test_only_the_first_16_kib_of_output_are_kept(daemon):
+def test_the_first_and_the_last_8_kib_of_output_are_kept(daemon):
     attempt = daemon.attempts(delivered(daemon, "flood")["delivery"])[0]
-    assert attempt["output"] == "x" * 16384
+    head, tail = attempt["output"].split("\n[183628 bytes left out]\n")
+    assert head == "begins\n" + "x" * 8185
+    assert tail == "x" * 8187 + "ends\n"
     assert attempt["output_cut"]
 
 

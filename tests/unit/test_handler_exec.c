@@ -161,7 +161,7 @@ static void test_payload_larger_than_a_pipe(void **state)
 	/* both pipes busy at once */
 	result = run_script("cat", slice_make(payload, n));
 	assert_int_equal(result.outcome, ATTEMPT_OK);
-	assert_int_equal(result.output.n, ATTEMPT_OUTPUT_MAX);
+	assert_int_equal(result.n_output, n);
 	assert_true(result.output_cut);
 	attempt_result_deinit(&result);
 }
@@ -195,23 +195,98 @@ static void test_empty_payload(void **state)
 	attempt_result_deinit(&result);
 }
 
+static struct attempt_result run_limited(struct handler_config limits, const char *script)
+{
+	char *words[] = {sh, minus_c, (char *)(uintptr_t)script};
+	struct bench b = {.config = limits};
+
+	return run_words(&b, words, ARRAY_SIZE(words), SLICE("{}"));
+}
+
+static void test_limits(void **state)
+{
+	static const struct {
+		struct handler_config limits;
+		const char *script, *output;
+	} rows[] = {
+		{{.limit_cpu_ms = 1500}, "ulimit -S -t; ulimit -H -t", "2\n3\n"},
+		{{.limit_memory = 256 << 20}, "ulimit -v", "262144\n"},
+		{{.limit_files = 10}, "ulimit -n", "10\n"},
+		{{.limit_files = 10}, "pwd; ls /proc/self/fd", "/\n0\n1\n2\n3\n"},
+		{{.limit_files = 10},
+		 "grep -h SigBlk /proc/self/status",
+		 "SigBlk:\t0000000000000000\n"},
+		{{.limit_files = 10}, "cut -d' ' -f 5 /proc/$$/stat | sed s/^$$$/own/", "own\n"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct attempt_result result = run_limited(rows[i].limits, rows[i].script);
+
+		assert_output(&result, rows[i].output);
+		attempt_result_deinit(&result);
+	}
+}
+
+static void test_limit_of_processor_time_is_applied(void **state)
+{
+	struct attempt_result result =
+		run_limited((struct handler_config){.limit_cpu_ms = 1000}, "while :; do :; done");
+
+	(void)state;
+	assert_int_equal(result.outcome, ATTEMPT_RETRY);
+	assert_int_equal(result.signal, SIGXCPU);
+	attempt_result_deinit(&result);
+}
+
+static void test_program_with_limits_that_cannot_be_started(void **state)
+{
+	static char missing[] = "/nonexistent/hook";
+	char *words[] = {missing};
+	struct bench b = {.config.limit_files = 10};
+	struct attempt_result result = run_words(&b, words, 1, SLICE("{}"));
+
+	(void)state;
+	assert_int_equal(result.outcome, ATTEMPT_FAILED);
+	assert_string_equal(result.reason,
+			    "cannot start '/nonexistent/hook': No such file or directory");
+	attempt_result_deinit(&result);
+}
+
+static void test_user(void **state)
+{
+	static char nobody[] = "nobody";
+	struct attempt_result result;
+
+	(void)state;
+	if (geteuid() != 0)
+		skip();
+	result = run_limited((struct handler_config){.user = nobody},
+			     "id -un; id -Gn; grep -c '0000000000000000' /proc/self/status");
+	assert_memory_equal(result.output.p, "nobody\nnogroup\n", 15);
+	attempt_result_deinit(&result);
+}
+
 static void test_output_is_bounded(void **state)
 {
 	struct attempt_result result;
 
 	(void)state;
-	result = run_script("head -c 100000000 /dev/zero; exit 1", SLICE("{}"));
+	result = run_script("echo first; head -c 100000000 /dev/zero | tr '\\0' x; echo last >&2;"
+			    "exit 1",
+			    SLICE("{}"));
 	assert_int_equal(result.outcome, ATTEMPT_RETRY);
-	assert_int_equal(result.output.n, ATTEMPT_OUTPUT_MAX);
+	assert_int_equal(result.n_output, 100000011);
+	assert_in_range(result.output.n, ATTEMPT_OUTPUT_MAX,
+			ATTEMPT_OUTPUT_MAX + ATTEMPT_MARKER_MAX);
 	assert_true(result.output_cut);
+	assert_memory_equal(result.output.p, "first\nxxx", 9);
+	assert_non_null(strstr(result.output.p, "x\n[99983627 bytes left out]\nx"));
+	assert_string_equal(result.output.p + result.output.n - 8, "xxxlast\n");
 	attempt_result_deinit(&result);
 	result = run_script("head -c 16384 /dev/zero", SLICE("{}"));
 	assert_int_equal(result.output.n, ATTEMPT_OUTPUT_MAX);
 	assert_false(result.output_cut);
-	attempt_result_deinit(&result);
-	result = run_script("head -c 16385 /dev/zero", SLICE("{}"));
-	assert_int_equal(result.output.n, ATTEMPT_OUTPUT_MAX);
-	assert_true(result.output_cut);
 	attempt_result_deinit(&result);
 }
 
@@ -398,6 +473,7 @@ static void test_environment_is_clean_and_complete(void **state)
 			     "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"
 			     "LANG=de_DE.UTF-8\n"
 			     "HOME=/\n"
+			     "RISKHOOK_HANDLER=hook\n"
 			     "RISKHOOK_SEQ=17\n"
 			     "RISKHOOK_EVENT_ID=$(reboot)?'; --x\n"
 			     "RISKHOOK_EVENT_TYPE=evaluation_completed\n"
@@ -408,7 +484,6 @@ static void test_environment_is_clean_and_complete(void **state)
 			     "RISKHOOK_WORKFLOW=\n"
 			     "RISKHOOK_ENVIRONMENT=\n"
 			     "RISKHOOK_ENDPOINT=\n"
-			     "RISKHOOK_HANDLER=hook\n"
 			     "RISKHOOK_DELIVERY_ID=812\n"
 			     "RISKHOOK_ATTEMPT=3\n"
 			     "RISKHOOK_RECEIVED_AT=2026-09-12T08:30:00.123Z\n"
@@ -466,6 +541,10 @@ int main(void)
 		cmocka_unit_test(test_payload_need_not_be_read),
 		cmocka_unit_test(test_empty_payload),
 		cmocka_unit_test(test_output_is_bounded),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_limit_of_processor_time_is_applied),
+		cmocka_unit_test(test_program_with_limits_that_cannot_be_started),
+		cmocka_unit_test(test_user),
 		cmocka_unit_test(test_grandchild_cannot_hang_a_worker),
 		cmocka_unit_test(test_grandchild_that_writes_for_ever),
 		cmocka_unit_test(test_timeout_ends_the_whole_group),
