@@ -6,10 +6,17 @@ static const struct handler_ops *const types[] = {
 	[HANDLER_UNIX] = &handler_unix_ops,
 };
 
+static const struct handler_ops *ops_of(const struct handler_config *config)
+{
+	if (config->type == HANDLER_EXEC && config->mode == MODE_WORKER)
+		return &handler_worker_ops;
+	return types[config->type];
+}
+
 int handler_new(const struct handler_config *config, const struct handler_callbacks *callbacks,
 		struct handler **ret_handler, struct error *e)
 {
-	const struct handler_ops *ops = types[config->type];
+	const struct handler_ops *ops = ops_of(config);
 	struct handler *handler;
 	int r;
 

@@ -48,6 +48,7 @@ struct handler {
 
 extern const struct handler_ops handler_exec_ops;
 extern const struct handler_ops handler_unix_ops;
+extern const struct handler_ops handler_worker_ops;
 
 /**
  * handler_new() - make a handler of the type that @config names; it does nothing before

@@ -11,12 +11,12 @@
 #define OUT_FULL (64 * 1024)   /* do not gather more lines than this for one write */
 #define OUT_KEEP (1024 * 1024) /* give the memory of larger lines back */
 
-void session_init(struct session *session, int fd, int64_t timeout_ms,
+void session_init(struct session *session, int read_fd, int write_fd, int64_t timeout_ms,
 		  const struct handler_callbacks *callbacks)
 {
 	*session = (struct session){
-		.read_fd = fd,
-		.write_fd = fd,
+		.read_fd = read_fd,
+		.write_fd = write_fd,
 		.timeout_ms = timeout_ms,
 		.callbacks = callbacks,
 		.out = BUF_INIT(0), /* each line brings its own maximum */
@@ -154,11 +154,11 @@ static void take_answer(struct session *session, const struct answer *answer)
 	};
 	struct attempt *attempt = find(session, answer->delivery);
 
-	session->n_answers++;
 	if (!attempt) {
 		ignore_unknown(session, answer);
 		return;
 	}
+	session->n_answers++;
 	list_remove(&attempt->link);
 	attempt->result.is_reason_foreign = answer->reason[0] != '\0';
 	attempt->result.after_ms = answer->after_ms;

@@ -38,11 +38,11 @@ struct session {
 	struct buf out;         /* lines on their way */
 	size_t n_written;       /* bytes of `out` */
 	struct buf in;          /* the beginning of a line */
-	int64_t n_answers;      /* proper ones so far */
+	int64_t n_answers;      /* to what was asked, so far */
 	bool is_unknown_logged;
 };
 
-void session_init(struct session *session, int fd, int64_t timeout_ms,
+void session_init(struct session *session, int read_fd, int write_fd, int64_t timeout_ms,
 		  const struct handler_callbacks *callbacks);
 
 /**

@@ -1,0 +1,363 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Workers: programs that are kept running and speak the line protocol, and those that misbehave."""
+
+import json
+import os
+import re
+import signal
+
+import pytest
+
+from lib.events import body, body_of_size, encode, envelope
+from lib.waiting import process_is_alive, wait_until
+
+FAST = {"retry_initial": "20ms", "retry_max": "200ms"}
+
+# What every worker of these tests begins with. It leaves its process id in FOLDER/pids.
+PRELUDE = r"""#!/usr/bin/python3
+import json, os, signal, sys, time
+folder = os.path.dirname(os.path.abspath(__file__))
+with open(folder + "/pids", "a") as f:
+    f.write(f"{os.getpid()}\n")
+def say(delivery, status="ok", **more):
+    os.write(1, json.dumps({"delivery": delivery, "status": status, **more}).encode() + b"\n")
+def note(delivery):
+    with open(folder + "/seen", "a") as f:
+        f.write(json.dumps({k: v for k, v in delivery.items()}) + "\n")
+"""
+
+LOOP = PRELUDE + r"""
+for line in sys.stdin:
+    d = json.loads(line)
+    note(d)
+    say(d["delivery"])
+"""
+
+
+def worker(folder, text, name="worker"):
+    path = folder / name
+    path.write_text(text)
+    path.chmod(0o755)
+    return path
+
+
+def handler(path, **more):
+    return {"type": "exec", "mode": "worker", "command": path, **FAST, **more}
+
+
+def pids(folder):
+    path = folder / "pids"
+    return [int(line) for line in path.read_text().split()] if path.exists() else []
+
+
+def seen(folder):
+    return [json.loads(line) for line in (folder / "seen").read_text().splitlines()]
+
+
+def test_one_program_takes_all_events_and_is_started_only_for_the_first(make_daemon, folder):
+    daemon = make_daemon({"handler w": handler(worker(folder, LOOP))})
+    seqs = [daemon.stored(body()) for _ in range(30)]
+    for seq in seqs:
+        assert daemon.delivery(seq, "w")["attempts"] == 1
+    assert len(pids(folder)) == 1
+    assert set(seqs) <= {d["seq"] for d in seen(folder)}
+    assert process_is_alive(pids(folder)[0])
+    daemon.stop()
+    assert not process_is_alive(pids(folder)[0])
+
+
+def test_nothing_is_started_before_something_is_due(make_daemon, folder):
+    daemon = make_daemon({"handler w": handler(worker(folder, LOOP), events="wanted")})
+    daemon.routed(daemon.stored(body("other")))
+    assert pids(folder) == []
+    daemon.delivery(daemon.stored(body("wanted")), "w")
+    assert len(pids(folder)) == 1
+
+
+def test_the_payload_is_the_body_with_all_its_digits(make_daemon, folder):
+    text = PRELUDE + r"""
+for line in sys.stdin:
+    with open(folder + "/raw", "a") as f:
+        f.write(line)
+    say(json.loads(line)["delivery"])
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text))})
+    raw = encode(envelope(n="N")).replace(b'"N"', b"12345678901234567890.10")
+    daemon.delivery(daemon.stored(raw), "w")
+    assert (folder / "raw").read_bytes().endswith(b'"payload":' + raw + b"}\n")
+
+
+def test_its_environment_is_clean(make_daemon, folder):
+    text = PRELUDE + r"""
+for line in sys.stdin:
+    with open(folder + "/env", "w") as f:
+        json.dump([dict(os.environ), sorted(os.listdir("/proc/self/fd")), os.getcwd(),
+                   os.getpgrp() == os.getpid()], f)
+    say(json.loads(line)["delivery"])
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text), env=["EXTRA=1"])},
+                         environment={"LEAK": "x"})
+    daemon.delivery(daemon.stored(body()), "w")
+    environ, fds, cwd, leads = json.loads((folder / "env").read_text())
+    assert set(environ) - {"LC_CTYPE"} == {"PATH", "LANG", "HOME", "EXTRA", "RISKHOOK_HANDLER"}
+    assert environ["RISKHOOK_HANDLER"] == "w" and cwd == "/" and leads
+    assert len(fds) <= 5  # 0, 1, 2, the folder that listdir reads, the file
+
+
+def test_answers_are_honoured(make_daemon, folder):
+    text = PRELUDE + r"""
+for line in sys.stdin:
+    d = json.loads(line)
+    note(d)
+    status = d["payload"]["data"]["decision"]
+    if status == "retry" and d["attempt"] >= 3:
+        status = "ok"
+    say(d["delivery"], status, after=0.01, reason="because")
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text), retry_initial="1h",
+                                               retry_max="1h")})
+    seqs = {status: daemon.stored(body(decision=status)) for status in ("ok", "retry", "dead")}
+    daemon.delivery(seqs["ok"], "w")
+    # `after` and not retry_initial
+    assert daemon.delivery(seqs["retry"], "w")["attempts"] == 3
+    dead = daemon.delivery(seqs["dead"], "w", "dead")
+    assert dead["reason"] == "because"
+    assert len(pids(folder)) == 1
+
+
+def test_the_window_bounds_what_is_unanswered(make_daemon, folder):
+    text = PRELUDE + r"""
+import select
+held = []
+while True:
+    ready = select.select([0], [], [], 0.3 if held else None)[0]
+    if ready:
+        data = os.read(0, 1 << 20)
+        if not data:
+            break
+        held += [json.loads(line)["delivery"] for line in data.splitlines()]
+    else:
+        with open(folder + "/most", "a") as f:
+            f.write(f"{len(held)}\n")
+        for delivery in reversed(held):
+            say(delivery)
+        held = []
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text), window=4, order="none")})
+    for seq in [daemon.stored(body()) for _ in range(12)]:
+        daemon.delivery(seq, "w", timeout=60)
+    assert max(int(n) for n in (folder / "most").read_text().split()) <= 4
+
+
+def test_concurrency_is_the_number_of_programs(make_daemon, folder):
+    daemon = make_daemon({"handler w": handler(worker(folder, LOOP), concurrency=3)})
+    for seq in [daemon.stored(body()) for _ in range(20)]:
+        daemon.delivery(seq, "w")
+    wait_until(lambda: len(pids(folder)) == 3)
+
+
+# Bad ones. Each goes wrong the first time that it is started, and is good the second time.
+
+BAD = {
+    "exits": "sys.stdin.readline(); sys.exit(3)",
+    "dies": "sys.stdin.readline(); os.kill(os.getpid(), signal.SIGSEGV)",
+    "closes stdin": "sys.stdin.readline(); os.close(0); time.sleep(600)",
+    "closes stdout": "sys.stdin.readline(); os.close(1); time.sleep(600)",
+    "garbage": "sys.stdin.readline(); os.write(1, b'hello\\n'); time.sleep(600)",
+    "long line": "sys.stdin.readline(); os.write(1, b'x' * 100000); time.sleep(600)",
+    "flood": "sys.stdin.readline()\nwhile True: os.write(1, b'\\n' * 100000)",
+    "half an answer": "d = json.loads(sys.stdin.readline()); "
+                      "os.write(1, b'{\"delivery\":%d,\"sta' % d['delivery']); sys.exit(0)",
+    "silence": "time.sleep(600)",
+    "ignores term": "signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(600)",
+    "forks and leaves": "\nif os.fork(): os._exit(0)\ntime.sleep(600)",
+}
+
+TIMEOUTS = {"silence": "1s", "ignores term": "1s"}
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_a_bad_worker_is_replaced_and_the_event_comes_again(make_daemon, folder, what):
+    text = PRELUDE + f"""
+if not os.path.exists(folder + "/second"):
+    open(folder + "/second", "w").close()
+    {BAD[what].replace(chr(10), chr(10) + "    ")}
+""" + LOOP[len(PRELUDE):]
+    daemon = make_daemon({"handler w": handler(worker(folder, text), timeout=TIMEOUTS.get(what))})
+    seq = daemon.stored(body())
+    delivery = daemon.delivery(seq, "w", timeout=40)
+    attempts = daemon.attempts(delivery["delivery"])
+    assert attempts[0]["outcome"] in ("lost", "timeout") and attempts[-1]["outcome"] == "ok"
+    first = pids(folder)[0]
+    wait_until(lambda: not process_is_alive(first), what="the bad worker is gone")
+    if what == "exits":
+        assert attempts[0]["reason"] == "the program ended with exit code 3"
+    if what == "dies":
+        assert attempts[0]["reason"] == "the program was ended by signal 11 (SIGSEGV)"
+    for child in left_behind(folder):
+        os.kill(child, signal.SIGKILL)
+
+
+def left_behind(folder):
+    """Processes of a worker that has left them."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                if str(folder / "worker").encode() in f.read() and int(pid) not in pids(folder):
+                    found.append(int(pid))
+        except OSError:
+            pass
+    return found
+
+
+@pytest.mark.parametrize("cut", range(0, 31, 3))
+def test_a_worker_may_end_at_any_byte_of_an_answer(make_daemon, folder, cut):
+    text = PRELUDE + f"""
+d = json.loads(sys.stdin.readline())
+answer = json.dumps({{"delivery": d["delivery"], "status": "ok"}}).encode() + b"\\n"
+note(d)
+if os.path.exists(folder + "/second"):
+    os.write(1, answer)
+else:
+    open(folder + "/second", "w").close()
+    os.write(1, answer[:{cut}])
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text))})
+    delivery = daemon.delivery(daemon.stored(body()), "w")
+    answer_length = len('{"delivery": 1, "status": "ok"}\n')
+    assert delivery["attempts"] == (1 if cut >= answer_length else 2)
+
+
+def test_answers_that_were_given_before_the_end_count(make_daemon, folder):
+    text = PRELUDE + r"""
+for line in sys.stdin:
+    say(json.loads(line)["delivery"])
+    os._exit(1)
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text))})
+    for _ in range(5):
+        assert daemon.delivery(daemon.stored(body()), "w")["attempts"] == 1
+
+
+def test_an_answer_given_twice_and_one_that_nobody_asked_for_are_ignored(make_daemon, folder):
+    text = PRELUDE + r"""
+for line in sys.stdin:
+    d = json.loads(line)
+    say(987654321)
+    say(d["delivery"])
+    say(d["delivery"], "dead")
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text))})
+    for seq in [daemon.stored(body()) for _ in range(10)]:
+        assert daemon.delivery(seq, "w")["attempts"] == 1
+    assert len(pids(folder)) == 1
+
+
+@pytest.mark.parametrize("text", [PRELUDE + "sys.exit(1)\n",
+                                  PRELUDE + "say(987654321); sys.exit(0)\n"])
+def test_a_worker_that_dies_at_once_again_and_again_is_started_ever_more_rarely(
+        make_daemon, folder, text):
+    daemon = make_daemon({"handler w": handler(worker(folder, text)),
+                          "handler fine": {"type": "exec", "command": "/bin/true"}})
+    seq = daemon.stored(body())
+    wait_until(lambda: len(pids(folder)) >= 3, what="three starts")
+    daemon.delivery(seq, "fine")
+    metrics = daemon.admin("/metrics").body.decode()
+    starts = int(re.search(r"^riskhook_worker_starts_total (\d+)$", metrics, re.M).group(1))
+    # the delays are at least 100, 200, 400 ms and so on: no busy loop
+    assert 3 <= starts <= 12
+    assert daemon.log().count("does not answer; its deliveries wait") == 1
+
+
+def test_a_program_that_is_not_there_uses_up_no_attempts(make_daemon, folder):
+    path = folder / "worker"
+    daemon = make_daemon({"handler w": handler(path)})
+    seq = daemon.stored(body())
+    wait_until(lambda: "does not answer" in daemon.log())
+    worker(folder, LOOP)
+    assert daemon.delivery(seq, "w", timeout=40)["attempts"] == 1
+
+
+def test_a_poisoned_event_cannot_block_other_evaluations(make_daemon, folder):
+    text = PRELUDE + r"""
+for line in sys.stdin:
+    d = json.loads(line)
+    if d["payload"]["data"]["decision"] == "POISON":
+        os._exit(9)
+    say(d["delivery"])
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text), retry_initial="50ms",
+                                               retry_max="10s")})
+    poisoned = daemon.stored(body("evaluation_paused", eval_id="A", decision="POISON"))
+    behind = daemon.stored(body("evaluation_completed", eval_id="A"))
+    others = [daemon.stored(body()) for _ in range(20)]
+    for seq in others:
+        daemon.delivery(seq, "w", timeout=60)
+    states = {seq: daemon.routed(seq)["w"]["state"] for seq in (poisoned, behind)}
+    assert states[behind] == "pending" and states[poisoned] in ("pending", "running")
+
+
+# Standard error
+
+def test_standard_error_goes_to_the_log_within_bounds(make_daemon, folder):
+    text = PRELUDE + r"""
+print("first\x1b[31m line", file=sys.stderr, flush=True)
+print("y" * 5000, file=sys.stderr, flush=True)
+for i in range(20000):
+    print(f"flood {i}", file=sys.stderr)
+sys.stderr.flush()
+""" + LOOP[len(PRELUDE):]
+    daemon = make_daemon({"handler w": handler(worker(folder, text))})
+    daemon.delivery(daemon.stored(body()), "w")
+    daemon.stop()
+    log = daemon.log()
+    assert "INFO w: first\\x1b[31m line handler=w" in log
+    assert f"w: {'y' * 400}... handler=w" in log
+    lines = sum("w: flood" in line for line in log.splitlines())
+    assert 0 < lines < 1000
+    left_out = [int(n) for n in re.findall(r"w: \((\d+) lines of its standard error left", log)]
+    assert lines + sum(left_out) == 20000
+
+
+def test_standard_error_can_be_kept_out_of_the_log(make_daemon, folder):
+    text = PRELUDE + 'print("FAKEGIVEN", file=sys.stderr, flush=True)\n' + LOOP[len(PRELUDE):]
+    daemon = make_daemon({"handler w": handler(worker(folder, text), log_stderr="no")})
+    daemon.delivery(daemon.stored(body()), "w")
+    assert "FAKEGIVEN" not in daemon.log()
+
+
+# Stop
+
+def test_a_stop_asks_first_and_kills_then(make_daemon, folder):
+    stubborn = PRELUDE + r"""
+signal.signal(signal.SIGTERM, lambda *_: open(folder + "/termed", "w").close())
+while True:
+    line = sys.stdin.readline()
+    if not line:
+        time.sleep(0.05)
+    else:
+        say(json.loads(line)["delivery"])
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, stubborn))})
+    daemon.delivery(daemon.stored(body()), "w")
+    pid = pids(folder)[0]
+    daemon.stop()
+    assert (folder / "termed").exists() and not process_is_alive(pid)
+
+
+def test_a_large_payload_and_a_slow_reader(make_daemon, folder):
+    text = PRELUDE + r"""
+data = b""
+while True:
+    piece = os.read(0, 777)
+    if not piece:
+        break
+    data += piece
+    while b"\n" in data:
+        line, _, data = data.partition(b"\n")
+        say(json.loads(line)["delivery"])
+"""
+    daemon = make_daemon({"handler w": handler(worker(folder, text))})
+    for seq in [daemon.stored(body_of_size(1_000_000)) for _ in range(3)]:
+        daemon.delivery(seq, "w", timeout=60)
