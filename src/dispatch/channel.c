@@ -200,6 +200,7 @@ static bool serve(struct channel *c)
 
 	session_init(&c->session, c->read_fd, c->write_fd, c->owner->base.config->timeout_ms,
 		     &callbacks);
+	c->session.transform = c->owner->base.transform;
 	set_open(c, true);
 	do {
 		ending.turn = take_inbox(c);

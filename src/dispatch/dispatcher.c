@@ -43,6 +43,7 @@ struct dispatcher {
 	/* owned by the dispatcher thread */
 	struct reader *reader;
 	struct pace pace;
+	struct routing *routing;
 	struct list unsaved; /* struct running: its finish op has failed */
 	size_t n_unsaved;
 	size_t n_under_way;    /* begun or about to, end not yet committed; with the unsaved ones */
@@ -280,7 +281,7 @@ static bool refresh(struct dispatcher *d)
 /* Return: false when nothing may be routed now, because it is not known who gets new events */
 static bool replay(struct dispatcher *d)
 {
-	int r = history_run(d->config, d->reader, d->store);
+	int r = history_run(d->config, d->routing, d->reader, d->store);
 
 	if (r < 0) {
 		pace_store_failed(&d->pace, "replay events", r);
@@ -293,13 +294,14 @@ static bool replay(struct dispatcher *d)
 
 static void route(struct dispatcher *d)
 {
-	int r = routing_run(d->config, d->is_catching_up, d->reader, d->store);
+	bool more;
+	int r = routing_run(d->routing, d->is_catching_up, d->reader, d->store, &more);
 
 	if (r < 0)
 		pace_store_failed(&d->pace, "route events", r);
 	if (r > 0)
 		pace_store_worked(&d->pace);
-	if (r == ROUTING_BATCH)
+	if (r >= 0 && more)
 		pace_wake_at(&d->pace, 0);
 }
 
@@ -406,6 +408,8 @@ int dispatcher_new(const struct config *config, struct store *store,
 	if (!d->is_catching_up)
 		return error_set(e, -ENOMEM, "out of memory");
 	r = reader_open(config->store.path, &d->reader, e);
+	if (r == 0)
+		r = routing_new(config, &d->routing, e);
 	for (size_t i = 0; r == 0 && i < config->n_handlers; i++)
 		r = add_slot(d, &config->handlers[i], e);
 	if (r < 0)
@@ -462,6 +466,7 @@ void dispatcher_free(struct dispatcher *d)
 		running_free(running_of(link));
 	for (size_t i = 0; i < d->n_slots; i++)
 		handler_free(d->slots[i].handler);
+	routing_free(d->routing);
 	reader_close(d->reader);
 	(void)pthread_cond_destroy(&d->cond); /* nobody waits any more */
 	(void)pthread_mutex_destroy(&d->mx);

@@ -17,15 +17,20 @@ int handler_new(const struct handler_config *config, const struct handler_callba
 		struct handler **ret_handler, struct error *e)
 {
 	const struct handler_ops *ops = ops_of(config);
+	_cleanup_(transform_freep)
+	struct transform *transform = NULL;
 	struct handler *handler;
 	int r;
 
-	r = ops->make(config, &handler, e);
+	r = transform_new(config, &transform, e);
+	if (r == 0)
+		r = ops->make(config, &handler, e);
 	if (r < 0)
 		return error_prefix(e, r, "handler %s", config->name);
 	handler->ops = ops;
 	handler->config = config;
 	handler->callbacks = *callbacks;
+	handler->transform = steal_ptr(&transform);
 	*ret_handler = handler;
 	return 0;
 }
@@ -65,6 +70,8 @@ void handler_stop(struct handler *handler)
 
 void handler_free(struct handler *handler)
 {
-	if (handler)
-		handler->ops->free(handler);
+	if (!handler)
+		return;
+	transform_free(handler->transform);
+	handler->ops->free(handler);
 }

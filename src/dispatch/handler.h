@@ -15,6 +15,7 @@
 
 #include "core/config.h"
 #include "dispatch/attempt.h"
+#include "dispatch/transform.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 
@@ -44,6 +45,7 @@ struct handler {
 	const struct handler_ops *ops;
 	const struct handler_config *config; /* borrowed */
 	struct handler_callbacks callbacks;
+	struct transform *transform; /* NULL: none */
 };
 
 extern const struct handler_ops handler_exec_ops;

@@ -111,8 +111,10 @@ static void run(struct attempt *attempt, void *arg)
 	struct exec_handler *h = arg;
 	int64_t began_ms = clock_monotonic_ms();
 
-	run_program(h, attempt);
-	note_run(h, clock_monotonic_ms() - began_ms);
+	if (transform_apply(h->base.transform, attempt)) {
+		run_program(h, attempt);
+		note_run(h, clock_monotonic_ms() - began_ms);
+	}
 	h->base.callbacks.on_done(attempt, h->base.callbacks.arg);
 }
 

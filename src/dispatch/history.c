@@ -4,7 +4,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
-#include "dispatch/router.h"
+#include "dispatch/routing.h"
 #include "store/drive.h"
 
 #define BATCH  256   /* deliveries in one transaction */
@@ -47,6 +47,9 @@ int history_catching_up(const struct config *config, struct reader *reader, bool
 /* --- one batch --- */
 
 struct batch {
+	struct routing *routing;
+	struct reader *reader;
+	size_t index; /* of the handler */
 	const struct handler_config *handler;
 	struct route routes[BATCH];
 	size_t n_routes;
@@ -57,12 +60,14 @@ struct batch {
 static int visit_event(const struct routable *event, void *arg)
 {
 	struct batch *batch = arg;
+	int r = routing_match(batch->routing, batch->index, event, batch->reader,
+			      &batch->routes[batch->n_routes]);
 
+	if (r < 0)
+		return r;
 	batch->at_seq = event->seq;
 	batch->n_events++;
-	if (router_matches(batch->handler, event))
-		batch->routes[batch->n_routes++] =
-			(struct route){.seq = event->seq, .handler = batch->handler->name};
+	batch->n_routes += (size_t)r;
 	return 0;
 }
 
@@ -84,23 +89,26 @@ static int commit(const struct replay_state *replay, const struct batch *batch, 
 	if (r < 0)
 		return r;
 	metric_add(METRIC_DELIVERIES_CREATED, (int64_t)op.n_written);
+	routing_report(batch->routes, batch->n_routes);
 	if (op.is_end)
 		log_with(LOG_LEVEL_NOTICE, &ids, "%s %lld has come to its end",
 			 replay->is_history ? "history" : "replay", (long long)replay->replay);
 	return op.is_end ? HISTORY_ENDED : HISTORY_MORE;
 }
 
-int history_run(const struct config *config, struct reader *reader, struct store *store)
+int history_run(const struct config *config, struct routing *routing, struct reader *reader,
+		struct store *store)
 {
 	struct search search = {.config = config};
 	struct replay_state *replay = &search.first;
-	struct batch batch = {.n_routes = 0};
+	struct batch batch = {.routing = routing, .reader = reader};
 	int r;
 
 	r = drive_open_replays(reader, visit_replay, &search);
 	if (r < 0 || search.n == 0)
 		return r < 0 ? r : HISTORY_NONE;
 	batch.handler = config_handler(config, replay->handler);
+	batch.index = (size_t)(batch.handler - config->handlers);
 	batch.at_seq = replay->at_seq;
 	r = drive_history(reader, replay, WINDOW, BATCH, visit_event, &batch);
 	if (r < 0)

@@ -19,6 +19,7 @@
 #include "util/macros.h"
 
 struct reader;
+struct routing;
 struct store;
 
 /**
@@ -41,4 +42,5 @@ enum history_outcome {
  *
  * Return: a history_outcome, or a negative errno and nothing was written.
  */
-int history_run(const struct config *config, struct reader *reader, struct store *store) MUST_USE;
+int history_run(const struct config *config, struct routing *routing, struct reader *reader,
+		struct store *store) MUST_USE;

@@ -2,24 +2,40 @@
 #include "dispatch/routing.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "core/metrics.h"
 #include "dispatch/router.h"
+#include "jq/fault.h"
+#include "jq/host.h"
 #include "store/queue.h"
 
-struct batch {
+struct routing {
 	const struct config *config;
+	struct host *host; /* of all filters; NULL: there is none */
+	size_t *programs;  /* by handler: number of its filter */
+};
+
+struct batch {
+	const struct routing *routing;
 	const bool *is_skipped;
+	struct reader *reader;
 	struct route *routes;
 	size_t n_routes;
 	size_t cap;
 	int n_events;
+	int64_t n_filtered;
 	int64_t last_seq;
+	int64_t until_ms;
 };
 
-static int add_route(struct batch *batch, int64_t seq, const char *handler)
+/* what visit() returns to end the batch */
+enum { ENOUGH = 1 };
+
+static int add_route(struct batch *batch, const struct route *route)
 {
 	if (batch->n_routes == batch->cap) {
 		size_t cap = batch->cap ? batch->cap * 2 : ROUTING_BATCH;
@@ -30,26 +46,120 @@ static int add_route(struct batch *batch, int64_t seq, const char *handler)
 		batch->routes = routes;
 		batch->cap = cap;
 	}
-	batch->routes[batch->n_routes++] = (struct route){.seq = seq, .handler = handler};
+	batch->routes[batch->n_routes++] = *route;
 	return 0;
+}
+
+/* the body of one event, once a filter has asked for it */
+struct body {
+	char *p;
+	size_t n;
+};
+
+static int need_body(struct batch *batch, int64_t seq, struct body *body)
+{
+	int r;
+
+	if (body->p)
+		return 0;
+	r = queue_payload(batch->reader, seq, &body->p, &body->n);
+	if (r == 0)
+		host_set_body(batch->routing->host, slice_make(body->p, body->n));
+	return r;
+}
+
+/* Return: 1 to make @route, which may hold a failure; 0 not to; or a negative errno */
+static int ask_filter(struct batch *batch, size_t program, struct body *body, struct route *route)
+{
+	int fault = 0, r;
+
+	r = need_body(batch, route->seq, body);
+	if (r == 0)
+		r = host_filter(batch->routing->host, program, &fault);
+	if (r == 0)
+		batch->n_filtered++;
+	if (r != -EBADMSG)
+		return r;
+	/* fault's texts are short */
+	(void)snprintf(route->failure, sizeof(route->failure), "filter: %s", fault_text(fault));
+	return 1;
+}
+
+static int route_to(struct batch *batch, size_t index, int64_t seq, struct body *body)
+{
+	const struct routing *routing = batch->routing;
+	const struct handler_config *handler = &routing->config->handlers[index];
+	struct route route = {.seq = seq, .handler = handler->name};
+	int r = 1;
+
+	if (handler->filter)
+		r = ask_filter(batch, routing->programs[index], body, &route);
+	return r > 0 ? add_route(batch, &route) : r;
 }
 
 static int visit(const struct routable *event, void *arg)
 {
 	struct batch *batch = arg;
+	const struct config *config = batch->routing->config;
+	struct body body = {NULL, 0};
+	int r = 0;
 
-	for (size_t i = 0; i < batch->config->n_handlers; i++) {
-		const struct handler_config *handler = &batch->config->handlers[i];
-		int r = 0;
-
-		if (!batch->is_skipped[i] && router_matches(handler, event))
-			r = add_route(batch, event->seq, handler->name);
-		if (r < 0)
-			return r;
-	}
+	if (batch->n_events > 0 && clock_monotonic_ms() >= batch->until_ms)
+		return ENOUGH;
+	for (size_t i = 0; r == 0 && i < config->n_handlers; i++)
+		if (!batch->is_skipped[i] && router_matches(&config->handlers[i], event))
+			r = route_to(batch, i, event->seq, &body);
+	if (body.p)
+		host_set_body(batch->routing->host, SLICE_NULL);
+	free(body.p);
+	if (r < 0)
+		return r;
 	batch->n_events++;
 	batch->last_seq = event->seq;
 	return 0;
+}
+
+int routing_match(struct routing *routing, size_t index, const struct routable *event,
+		  struct reader *reader, struct route *ret_route)
+{
+	const struct handler_config *handler = &routing->config->handlers[index];
+	struct batch batch = {.routing = routing, .reader = reader};
+	struct body body = {NULL, 0};
+	int r = 1;
+
+	if (!router_matches(handler, event))
+		return 0;
+	*ret_route = (struct route){.seq = event->seq, .handler = handler->name};
+	if (handler->filter)
+		r = ask_filter(&batch, routing->programs[index], &body, ret_route);
+	if (body.p)
+		host_set_body(routing->host, SLICE_NULL);
+	free(body.p);
+	metric_add(METRIC_FILTERED, batch.n_filtered);
+	return r;
+}
+
+void routing_report(const struct route *routes, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct route *route = &routes[i];
+		struct log_ids ids = {.seq = route->seq, .handler = slice_of(route->handler)};
+
+		if (route->failure[0] == '\0')
+			continue;
+		metric_inc(METRIC_FILTER_FAILURES);
+		metric_inc(METRIC_DELIVERIES_DEAD);
+		log_with(LOG_LEVEL_WARNING, &ids, "delivery is dead: %s", route->failure);
+	}
+}
+
+/* after the commit */
+static void report(const struct batch *batch)
+{
+	metric_add(METRIC_EVENTS_ROUTED, batch->n_events);
+	metric_add(METRIC_DELIVERIES_CREATED, (int64_t)batch->n_routes);
+	metric_add(METRIC_FILTERED, batch->n_filtered);
+	routing_report(batch->routes, batch->n_routes);
 }
 
 static int commit(const struct batch *batch, struct store *store)
@@ -65,20 +175,74 @@ static int commit(const struct batch *batch, struct store *store)
 
 	if (r < 0)
 		return r;
-	metric_add(METRIC_EVENTS_ROUTED, batch->n_events);
-	metric_add(METRIC_DELIVERIES_CREATED, (int64_t)batch->n_routes);
+	report(batch);
 	return batch->n_events;
 }
 
-int routing_run(const struct config *config, const bool *is_skipped, struct reader *reader,
-		struct store *store)
+int routing_run(struct routing *routing, const bool *is_skipped, struct reader *reader,
+		struct store *store, bool *ret_more)
 {
-	struct batch batch = {.config = config, .is_skipped = is_skipped};
+	struct batch batch = {
+		.routing = routing,
+		.is_skipped = is_skipped,
+		.reader = reader,
+		.until_ms = clock_monotonic_ms() + ROUTING_MS,
+	};
 	int r;
 
 	r = queue_unrouted(reader, ROUTING_BATCH, visit, &batch);
-	if (r == 0 && batch.n_events > 0)
-		r = commit(&batch, store);
+	*ret_more = r == ENOUGH || batch.n_events == ROUTING_BATCH;
+	if (r >= 0)
+		r = batch.n_events > 0 ? commit(&batch, store) : 0;
 	free(batch.routes);
 	return r;
+}
+
+/* one host for all filters, so that a body is parsed once */
+static int make_host(struct routing *routing)
+{
+	const struct config *config = routing->config;
+	struct host_program *programs = calloc(config->n_handlers + 1, sizeof(*programs));
+	size_t n = 0;
+	int r = 0;
+
+	routing->programs = calloc(config->n_handlers + 1, sizeof(*routing->programs));
+	if (!programs || !routing->programs)
+		r = -ENOMEM;
+	for (size_t i = 0; r == 0 && i < config->n_handlers; i++) {
+		if (!config->handlers[i].filter)
+			continue;
+		routing->programs[i] = n;
+		programs[n++].text = config->handlers[i].filter;
+	}
+	if (r == 0 && n > 0)
+		r = host_new(programs, n, &routing->host);
+	free(programs);
+	return r;
+}
+
+int routing_new(const struct config *config, struct routing **ret_routing, struct error *e)
+{
+	struct routing *routing = calloc(1, sizeof(*routing));
+	int r = -ENOMEM;
+
+	if (routing) {
+		routing->config = config;
+		r = make_host(routing);
+	}
+	if (r < 0) {
+		routing_free(routing);
+		return error_set(e, r, "out of memory");
+	}
+	*ret_routing = routing;
+	return 0;
+}
+
+void routing_free(struct routing *routing)
+{
+	if (!routing)
+		return;
+	host_free(routing->host);
+	free(routing->programs);
+	free(routing);
 }

@@ -89,6 +89,10 @@ static int gather(struct session *session, int64_t now_ms)
 		struct attempt *attempt = attempt_of(link);
 		int r;
 
+		if (!transform_apply(session->transform, attempt)) {
+			done(session, attempt);
+			continue;
+		}
 		/* from here on the consumer may have seen it */
 		attempt->deadline_ms = now_ms + session->timeout_ms;
 		list_append(&session->unanswered, link);

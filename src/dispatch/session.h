@@ -32,6 +32,7 @@ struct session {
 	int read_fd, write_fd; /* may be the same */
 	int64_t timeout_ms;    /* for one answer, from the moment that its request's turn comes */
 	const struct handler_callbacks *callbacks; /* on_done alone is used */
+	struct transform *transform;               /* what to do to each payload; NULL: nothing */
 
 	struct list waiting;    /* their turn to be written has not come */
 	struct list unanswered; /* in order of their deadlines */
