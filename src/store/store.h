@@ -41,6 +41,7 @@ enum store_op_kind {
 	STORE_OP_FINISH,       /* struct finish_op, store/queue.h */
 	STORE_OP_TOKEN,        /* struct token_op, store/token_store.h */
 	STORE_OP_TOKEN_REVOKE, /* struct token_revoke_op, store/token_store.h */
+	STORE_OP_USE,          /* struct use_op, store/uses.h */
 	STORE_OP_KINDS
 };
 

@@ -13,6 +13,7 @@
 #include "store/model.h"
 #include "store/queue.h"
 #include "store/token_store.h"
+#include "store/uses.h"
 
 enum statement {
 	BEGIN,
@@ -33,6 +34,7 @@ enum statement {
 	ATTEMPT_INSERT,
 	ATTEMPT_FINISH,
 	DELIVERY_FINISH,
+	USE_UPSERT,
 	ATTEMPTS_RECOVER,
 	DELIVERIES_RECOVER,
 	TOKEN_INSERT,
@@ -124,6 +126,8 @@ static const char *const sql[STATEMENTS] = {
 	[DELIVERY_FINISH] =
 		"UPDATE deliveries SET state = ?3, due_at = ?4, changed_at = ?5, outcome = ?6,"
 		" reason = ?7 WHERE delivery = ?1 AND attempts = ?2 AND state = 'running'",
+	[USE_UPSERT] = "INSERT INTO uses (kind, name, used_at) VALUES (?1, ?2, ?3)"
+		       " ON CONFLICT (kind, name) DO UPDATE SET used_at = excluded.used_at",
 	[ATTEMPTS_RECOVER] = "UPDATE attempts SET ended_at = ?1, outcome = 'interrupted',"
 			     " reason = 'riskhookd ended while it ran'"
 			     " WHERE ended_at IS NULL AND delivery IN"
@@ -454,6 +458,17 @@ static int run_token_revoke(struct writer *w, struct store_op *base)
 	return r;
 }
 
+static int run_use(struct writer *w, struct store_op *base)
+{
+	struct use_op *op = container_of(base, struct use_op, op);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < op->n_uses; i++)
+		r = run(w, USE_UPSERT, "ssi", use_kind_name(op->uses[i].kind), op->uses[i].name,
+			op->uses[i].used_at);
+	return r;
+}
+
 int writer_run(struct writer *w, struct store_op *op)
 {
 	static int (*const functions[STORE_OP_KINDS])(struct writer *, struct store_op *) = {
@@ -464,6 +479,7 @@ int writer_run(struct writer *w, struct store_op *op)
 		[STORE_OP_FINISH] = run_finish,
 		[STORE_OP_TOKEN] = run_token,
 		[STORE_OP_TOKEN_REVOKE] = run_token_revoke,
+		[STORE_OP_USE] = run_use,
 	};
 
 	return functions[op->kind](w, op);
