@@ -25,7 +25,7 @@ CC ?= cc
 PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 
-LIBS_DAEMON := libmicrohttpd libcrypto jansson sqlite3 inih libsystemd
+LIBS_DAEMON := libmicrohttpd gnutls libcrypto jansson sqlite3 inih libsystemd
 LIBS_CTL := libcrypto jansson sqlite3 inih libsystemd libcurl
 LIBS_TEST := $(LIBS_DAEMON) libcurl cmocka
 
@@ -99,7 +99,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 # ---- packages (Debian) -------------------------------------------------------------------------
 # One list a purpose, so that building needs no test tool and testing no web server.
 
-DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libssl-dev libjansson-dev \
+DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libjansson-dev \
 	libsqlite3-dev libinih-dev libsystemd-dev libcurl4-openssl-dev
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
 	python3-cryptography curl openssl sqlite3

@@ -3,7 +3,7 @@
  * The admin side: health, metrics and status over HTTP/1.1
  *
  * On the admin Unix socket (mode 0660): GET /healthz, /readyz, /metrics, /v1/status; POST
- * /v1/tokens/revoke. On the
+ * /v1/tokens/revoke, and /v1/reload, which is answered when the reload is done. On the
  * optional loopback TCP listener the first three alone: nothing there says what was received.
  *
  * Threads: made and freed by one; one thread of its own a socket.
@@ -17,6 +17,7 @@
 
 struct admin;
 struct config;
+struct gate;
 struct store;
 struct tokens;
 
@@ -24,8 +25,13 @@ struct tokens;
 struct admin_subject {
 	struct store *store;
 	struct tokens *tokens;
+	struct gate *gate;
 	const char *url;    /* of the listener */
 	int64_t started_at; /* us */
+
+	int (*reload)(void *arg, struct error *e); /* and wait for its end */
+	int64_t (*certificate_end)(void *arg);     /* us; 0: there is none */
+	void *arg;
 };
 
 int admin_new(const struct config *config, const struct admin_subject *subject,

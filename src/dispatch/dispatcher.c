@@ -8,9 +8,10 @@
 #include "core/config.h"
 #include "core/crypto.h"
 #include "core/log.h"
-#include "dispatch/handler.h"
+#include "dispatch/reload.h"
 #include "dispatch/routing.h"
 #include "dispatch/running.h"
+#include "dispatch/slot.h"
 #include "store/queue.h"
 #include "store/reader.h"
 #include "util/thread.h"
@@ -21,19 +22,11 @@
 #define TIMER_MAX_MS     60000 /* due times follow the wall clock, which may be set meanwhile */
 #define ABORT_GIVE_UP_MS 5000  /* after an abort: how long results that cannot be saved are kept */
 
-/* one handler, and how much is under way there: begun, and its end not yet committed */
-struct slot {
-	struct dispatcher *owner;
-	const struct handler_config *config;
-	struct handler *handler;
-	size_t n_under_way;
-};
-
 struct dispatcher {
-	/* constant after new */
-	const struct config *config;
-	struct store *store;
+	struct store *store; /* constant after new */
 
+	/* owned by the thread that made it */
+	struct config *accepted; /* the newest configuration; one owner */
 	pthread_t thread;
 	bool has_thread;
 
@@ -41,11 +34,15 @@ struct dispatcher {
 	pthread_mutex_t mx;
 	pthread_cond_t cond;
 	bool is_woken;
-	struct list ended;  /* struct running: the handler is through with it */
-	struct list saved;  /* struct running: its finish op was done(), for good or bad */
-	int64_t stop_at_ms; /* begin nothing more; abort then. INT64_MAX: not stopping */
+	struct list ended;        /* struct running: the handler is through with it */
+	struct list saved;        /* struct running: its finish op was done(), for good or bad */
+	int64_t stop_at_ms;       /* begin nothing more; abort then. INT64_MAX: not stopping */
+	struct reload_plan *plan; /* of a reload that waits for it to be applied; or NULL */
+	pthread_cond_t applied;
 
 	/* owned by the dispatcher thread */
+	struct config *config; /* one owner */
+	struct list slots;
 	struct reader *reader;
 	struct list unsaved; /* struct running: its finish op has failed */
 	size_t n_unsaved;
@@ -53,10 +50,15 @@ struct dispatcher {
 	int64_t next_ms;           /* the next round comes no later */
 	int64_t store_retry_at_ms; /* do not ask the store before; 0: it works */
 	int64_t give_up_at_ms;     /* INT64_MAX: the handlers were not aborted yet */
-
-	size_t n_slots;
-	struct slot slots[];
 };
+
+/* for all slots */
+#define for_each_slot(link, d) list_for_each (link, &(d)->slots)
+
+static struct slot *slot_of(struct list *link)
+{
+	return list_entry(link, struct slot, member);
+}
 
 /* --- inbox: what other threads bring --- */
 
@@ -64,6 +66,7 @@ struct inbox {
 	struct list ended;
 	struct list saved;
 	int64_t stop_at_ms;
+	struct reload_plan *plan;
 };
 
 /* under mx */
@@ -129,8 +132,22 @@ static bool wait_for_inbox(struct dispatcher *d, struct inbox *inbox)
 	list_splice(&inbox->ended, &d->ended);
 	list_splice(&inbox->saved, &d->saved);
 	inbox->stop_at_ms = d->stop_at_ms;
+	inbox->plan = d->plan;
 	mutex_unlock(&d->mx);
 	return inbox->stop_at_ms != INT64_MAX;
+}
+
+/* --- reload --- */
+
+static void apply_plan(struct dispatcher *d, struct reload_plan *plan)
+{
+	config_free(d->config);
+	d->config = steal_ptr(&plan->config);
+	reload_plan_apply(plan, d->config, &d->slots);
+	mutex_lock(&d->mx);
+	d->plan = NULL;
+	(void)pthread_cond_signal(&d->applied); /* cannot fail */
+	mutex_unlock(&d->mx);
 }
 
 /* --- timers --- */
@@ -351,6 +368,17 @@ static void deliver(struct slot *slot)
 	wake_when_due(d, next_due(slot, now));
 }
 
+static void deliver_all(struct dispatcher *d)
+{
+	for_each_slot(link, d)
+	{
+		struct slot *slot = slot_of(link);
+
+		if (!slot->is_retired && !reload_holds_up(slot, &d->slots))
+			deliver(slot);
+	}
+}
+
 static void stop_round(struct dispatcher *d, int64_t stop_at_ms)
 {
 	int64_t now_ms = clock_monotonic_ms();
@@ -358,8 +386,7 @@ static void stop_round(struct dispatcher *d, int64_t stop_at_ms)
 
 	if (d->give_up_at_ms == INT64_MAX && now_ms >= stop_at_ms) {
 		d->give_up_at_ms = now_ms + ABORT_GIVE_UP_MS;
-		for (size_t i = 0; i < d->n_slots; i++)
-			handler_abort(d->slots[i].handler);
+		for_each_slot(link, d) handler_abort(slot_of(link)->handler);
 	}
 	if (d->give_up_at_ms != INT64_MAX)
 		next_ms = d->give_up_at_ms;
@@ -385,15 +412,17 @@ static void *dispatcher_main(void *arg)
 	do {
 		is_stopping = wait_for_inbox(d, &inbox);
 		d->next_ms = INT64_MAX;
+		if (inbox.plan)
+			apply_plan(d, inbox.plan);
 		settle_saved(d, &inbox.saved);
+		reload_reap(&d->slots);
 		save_ended(d, &inbox.ended);
 		save_unsaved(d);
 		if (is_stopping) {
 			stop_round(d, inbox.stop_at_ms);
 		} else if (!must_spare_store(d)) {
 			route(d);
-			for (size_t i = 0; i < d->n_slots; i++)
-				deliver(&d->slots[i]);
+			deliver_all(d);
 		}
 		if (must_spare_store(d))
 			wake_at(d, d->store_retry_at_ms);
@@ -403,34 +432,39 @@ static void *dispatcher_main(void *arg)
 
 /* --- life --- */
 
+static struct slot_callbacks callbacks_of(struct dispatcher *d)
+{
+	return (struct slot_callbacks){.on_done = on_ended, .on_room = on_room, .owner = d};
+}
+
 static int add_slot(struct dispatcher *d, const struct handler_config *config, struct error *e)
 {
-	struct slot *slot = &d->slots[d->n_slots];
-	struct handler_callbacks callbacks = {.on_done = on_ended, .on_room = on_room, .arg = slot};
-	int r;
+	struct slot_callbacks callbacks = callbacks_of(d);
+	struct slot *slot;
+	int r = slot_new(d->config, config, &callbacks, &slot, e);
 
-	slot->owner = d;
-	slot->config = config;
-	r = handler_new(config, &callbacks, &slot->handler, e);
 	if (r == 0)
-		d->n_slots++;
+		list_append(&d->slots, &slot->member);
 	return r;
 }
 
-int dispatcher_new(const struct config *config, struct store *store,
-		   struct dispatcher **ret_dispatcher, struct error *e)
+int dispatcher_new(struct config *config, struct store *store, struct dispatcher **ret_dispatcher,
+		   struct error *e)
 {
 	_cleanup_(dispatcher_freep)
 	struct dispatcher *d = NULL;
 	int r;
 
-	d = calloc(1, sizeof(*d) + config->n_handlers * sizeof(d->slots[0]));
+	d = calloc(1, sizeof(*d));
 	if (!d)
 		return error_set(e, -ENOMEM, "out of memory");
-	d->config = config;
+	d->config = config_ref(config);
+	d->accepted = config_ref(config);
 	d->store = store;
 	d->mx = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	cond_init(&d->cond);
+	cond_init(&d->applied);
+	list_init(&d->slots);
 	list_init(&d->ended);
 	list_init(&d->saved);
 	list_init(&d->unsaved);
@@ -447,16 +481,14 @@ int dispatcher_new(const struct config *config, struct store *store,
 
 static void stop_handlers(struct dispatcher *d)
 {
-	for (size_t i = 0; i < d->n_slots; i++)
-		handler_stop(d->slots[i].handler);
+	for_each_slot(link, d) handler_stop(slot_of(link)->handler);
 }
 
 int dispatcher_start(struct dispatcher *d, struct error *e)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < d->n_slots; i++)
-		r = handler_start(d->slots[i].handler, e);
+	for_each_slot(link, d) r = r == 0 ? handler_start(slot_of(link)->handler, e) : r;
 	if (r == 0) {
 		r = thread_start(&d->thread, "dispatcher", dispatcher_main, d);
 		if (r < 0)
@@ -467,6 +499,26 @@ int dispatcher_start(struct dispatcher *d, struct error *e)
 	else
 		d->has_thread = true;
 	return r;
+}
+
+int dispatcher_reload(struct dispatcher *d, struct config *config, struct error *e)
+{
+	struct slot_callbacks callbacks = callbacks_of(d);
+	struct reload_plan plan;
+	int r;
+
+	r = reload_plan_make(d->accepted, config, &callbacks, &plan, e);
+	if (r < 0)
+		return r;
+	mutex_lock(&d->mx);
+	d->plan = &plan;
+	set_woken(d);
+	while (d->plan)
+		cond_wait(&d->applied, &d->mx);
+	mutex_unlock(&d->mx);
+	config_free(d->accepted);
+	d->accepted = config_ref(config);
+	return 0;
 }
 
 void dispatcher_stop(struct dispatcher *d, int64_t deadline_ms)
@@ -491,10 +543,13 @@ void dispatcher_free(struct dispatcher *d)
 	dispatcher_stop(d, 0);
 	while ((link = list_pop(&d->unsaved)) != NULL)
 		running_free(running_of(link));
-	for (size_t i = 0; i < d->n_slots; i++)
-		handler_free(d->slots[i].handler);
+	while ((link = list_pop(&d->slots)) != NULL)
+		slot_free(slot_of(link));
 	reader_close(d->reader);
-	(void)pthread_cond_destroy(&d->cond); /* nobody waits any more */
+	config_free(d->config);
+	config_free(d->accepted);
+	(void)pthread_cond_destroy(&d->applied); /* nobody waits any more */
+	(void)pthread_cond_destroy(&d->cond);    /* nobody waits any more */
 	(void)pthread_mutex_destroy(&d->mx);
 	free(d);
 }
