@@ -27,7 +27,7 @@ CC ?= cc
 PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 
-LIBS_DAEMON := libmicrohttpd libcrypto jansson sqlite3 libzstd inih libsystemd
+LIBS_DAEMON := libmicrohttpd gnutls libcrypto jansson sqlite3 libzstd inih libsystemd
 LIBS_CTL := libcrypto jansson sqlite3 libzstd inih libsystemd libcurl
 LIBS_TEST := $(LIBS_DAEMON) libcurl cmocka
 JQ := -ljq -lonig # without a file for pkg-config
@@ -109,7 +109,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 # ---- packages (Debian) -------------------------------------------------------------------------
 # One list a purpose, so that building needs no test tool and testing no web server.
 
-DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libssl-dev libjansson-dev \
+DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libjansson-dev \
 	libsqlite3-dev libzstd-dev libinih-dev libjq-dev libonig-dev libsystemd-dev \
 	libcurl4-openssl-dev
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \

@@ -13,6 +13,8 @@
 
 #include "admin/admin_answer.h"
 #include "admin/drive.h"
+#include "admin/senders.h"
+#include "core/clock.h"
 #include "core/config.h"
 #include "core/metrics.h"
 #include "core/socket.h"
@@ -84,9 +86,9 @@ static void answer_ready(struct admin *a, struct admin_answer *answer)
 
 static void answer_metrics(struct admin *a, struct admin_answer *answer)
 {
-	(void)a;
 	answer->content_type = METRICS_TYPE;
 	metrics_render(&answer->body);
+	senders_render(&answer->body, a->subject.gate, a->subject.certificate_end(a->subject.arg));
 }
 
 static int append_paused(const struct value *values, int n_values, void *paused)
@@ -112,21 +114,22 @@ static json_t *paused_handlers(struct admin *a)
 static void answer_status(struct admin *a, struct admin_answer *answer)
 {
 	char started_at[TIME_TEXT_SIZE];
+	json_t *status = json_pack(
+		"{s:s, s:i, s:s, s:s, s:{s:b, s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "version",
+		RISKHOOK_VERSION, "pid", (int)getpid(), "listen", a->subject.url, "started_at",
+		time_format(a->subject.started_at, started_at), "store", "healthy",
+		store_is_healthy(a->subject.store), "pending",
+		(json_int_t)metric_value(METRIC_PENDING_EVENTS), "commits",
+		(json_int_t)metric_value(METRIC_COMMITS), "since_start", "stored",
+		(json_int_t)metric_value(METRIC_EVENTS_STORED), "duplicates",
+		(json_int_t)metric_value(METRIC_EVENTS_DUPLICATE), "delivered",
+		(json_int_t)metric_value(METRIC_DELIVERIES_DONE), "dead",
+		(json_int_t)metric_value(METRIC_DELIVERIES_DEAD));
 
-	admin_answer_json(
-		answer,
-		json_pack("{s:s, s:i, s:s, s:s, s:{s:b, s:I, s:I}, s:{s:I, s:I, s:I, s:I}, s:o}",
-			  "version", RISKHOOK_VERSION, "pid", (int)getpid(), "listen",
-			  a->subject.url, "started_at",
-			  time_format(a->subject.started_at, started_at), "store", "healthy",
-			  store_is_healthy(a->subject.store), "pending",
-			  (json_int_t)metric_value(METRIC_PENDING_EVENTS), "commits",
-			  (json_int_t)metric_value(METRIC_COMMITS), "since_start", "stored",
-			  (json_int_t)metric_value(METRIC_EVENTS_STORED), "duplicates",
-			  (json_int_t)metric_value(METRIC_EVENTS_DUPLICATE), "delivered",
-			  (json_int_t)metric_value(METRIC_DELIVERIES_DONE), "dead",
-			  (json_int_t)metric_value(METRIC_DELIVERIES_DEAD), "paused",
-			  paused_handlers(a)));
+	senders_add_status(status, a->subject.gate, a->subject.certificate_end(a->subject.arg),
+			   clock_now_us());
+	(void)json_object_set_new(status, "paused", paused_handlers(a)); /* or it is missing */
+	admin_answer_json(answer, status);
 }
 
 static void admin_drive(const struct admin_subject *subject, const char *path, struct slice body,
@@ -161,6 +164,7 @@ static const struct route {
 	{"/v1/hold", true, NULL, admin_drive},
 	{"/v1/release", true, NULL, admin_drive},
 	{"/v1/replay", true, NULL, admin_drive},
+	{"/v1/reload", true, NULL, admin_reload},
 };
 
 static const struct route *find_route(const struct door *door, const char *path)

@@ -3,8 +3,9 @@
  * The admin side: health, metrics and status over HTTP/1.1
  *
  * On the admin Unix socket (mode 0660): GET /healthz, /readyz, /metrics, /v1/status; POST
- * /v1/tokens/revoke and the posts of admin/drive.h. On the
- * optional loopback TCP listener the first three alone: nothing there says what was received.
+ * /v1/tokens/revoke, the posts of admin/drive.h, and /v1/reload, which is answered when it is done.
+ * On the optional loopback TCP listener the first three alone: nothing there says what was
+ * received.
  *
  * Threads: made and freed by one; one thread of its own a socket.
  */
@@ -17,6 +18,7 @@
 
 struct admin;
 struct config;
+struct gate;
 struct store;
 struct tokens;
 
@@ -24,10 +26,13 @@ struct tokens;
 struct admin_subject {
 	struct store *store;
 	struct tokens *tokens;
+	struct gate *gate;
 	const char *url;    /* of the listener */
 	int64_t started_at; /* us */
 
 	void (*on_change)(void *arg); /* an operator has changed deliveries or handlers */
+	int (*reload)(void *arg, struct error *e); /* and wait for its end */
+	int64_t (*certificate_end)(void *arg);     /* us; 0: there is none */
 	void *arg;
 };
 

@@ -24,6 +24,10 @@ void admin_answer_json(struct admin_answer *answer, json_t *value);
 /* {"error": sentence} with this status */
 void admin_answer_error(struct admin_answer *answer, unsigned int status, const char *sentence);
 
+/* admin_reload.c: POST /v1/reload */
+void admin_reload(const struct admin_subject *subject, const char *path, struct slice body,
+		  struct admin_answer *answer);
+
 /* admin_tokens.c: POST /v1/tokens/revoke */
 void admin_revoke_tokens(const struct admin_subject *subject, const char *path, struct slice body,
 			 struct admin_answer *answer);

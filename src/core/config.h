@@ -11,12 +11,14 @@
  * Secrets are read from their files by secret.c (bounded, mode checked) and kept in the snapshot
  * until the credential set has digested them; config_free() wipes them.
  *
- * Threads: built and freed by one thread, read-only in between.
- * Ownership: the snapshot owns all it points to. All strings are NUL-terminated. Paths are
- * absolute: a relative path counts from the folder of the main configuration file.
+ * Threads: built by one thread, read-only from then on; config_ref() and config_free() from any.
+ * Ownership: the snapshot owns all it points to, and lives as long as somebody holds it: a reload
+ * makes a new one, and what still works with the old one keeps it. All strings are NUL-terminated.
+ * Paths are absolute: a relative path counts from the folder of the main configuration file.
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -102,7 +104,11 @@ struct server_config {
 	char *tls_certificate; /* path, PEM chain */
 	char *tls_private_key; /* path, PEM */
 	char *tls_priorities;  /* GnuTLS priority string */
-	bool insecure_http;    /* plain HTTP; only with a loopback listen address */
+	char *tls_client_ca;   /* path, PEM; NULL: clients need no certificate */
+	struct tls_origins {
+		struct origin certificate, private_key, priorities, client_ca;
+	} tls_given;        /* for messages about what the files hold */
+	bool insecure_http; /* plain HTTP; only with a loopback listen address */
 	struct prefix_list trusted_proxies;
 	int64_t max_body; /* bytes */
 	int64_t request_timeout_ms;
@@ -140,6 +146,7 @@ struct endpoint_config {
 	char *environment;             /* or NULL: any */
 	struct prefix_list allow_from; /* empty: everybody */
 	int dedup;                     /* enum dedup_mode */
+	int64_t silence_alarm_ms;      /* 0: none */
 };
 
 struct credential_config {
@@ -204,6 +211,7 @@ struct config {
 	size_t n_credentials;
 	struct handler_config *handlers;
 	size_t n_handlers;
+	_Atomic int further_owners; /* besides the first */
 };
 
 enum config_flags {
@@ -224,8 +232,26 @@ enum config_flags {
  * Return: 0, or a negative errno.
  */
 int config_load(const char *path, int flags, struct config **ret_config, struct error *e) MUST_USE;
+/* one more owner; Return: @c */
+struct config *config_ref(struct config *c);
+/* one owner less; the last one's call frees it */
 void config_free(struct config *c);
 DEFINE_CLEANUP(struct config *, config_free)
+
+/* forget the secrets: whoever needs one has digested it */
+void config_wipe_secrets(struct config *c);
+
+/**
+ * handler_config_eq() - do two sections say the same? By the option table, so new options count
+ *
+ * Where they stand in the files does not matter.
+ */
+bool handler_config_eq(const struct handler_config *a, const struct handler_config *b);
+
+/* "[server] listen, [store] path": the options that differ and that a reload cannot change;
+ * nothing is appended when there is none */
+struct buf;
+void config_append_fixed(const struct config *a, const struct config *b, struct buf *out);
 
 const struct endpoint_config *config_endpoint(const struct config *c, const char *name);
 const struct handler_config *config_handler(const struct config *c, const char *name);

@@ -59,8 +59,14 @@ static int check_presence(const struct loader *l, const struct section *s, struc
 
 static int check_server(struct loader *l, const struct section *s, struct error *e)
 {
-	const struct server_config *server = &l->config->server;
+	struct server_config *server = &l->config->server;
 
+	server->tls_given = (struct tls_origins){
+		.certificate = section_given(s, "tls_certificate"),
+		.private_key = section_given(s, "tls_private_key"),
+		.priorities = section_given(s, "tls_priorities"),
+		.client_ca = section_given(s, "tls_client_ca"),
+	};
 	if (server->insecure_http && !listen_address_is_loopback(&server->listen))
 		return section_error(s, "insecure_http", e,
 				     "'insecure_http' needs a loopback 'listen' such as "

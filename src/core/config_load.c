@@ -192,18 +192,37 @@ int config_parse_text(const char *path, struct slice text, struct config **ret_c
 	return r;
 }
 
+static void wipe_secret(struct credential_config *c)
+{
+	secret_wipe(c->secret, c->secret_n);
+	free(c->secret);
+	c->secret = NULL;
+	c->secret_n = 0;
+}
+
+void config_wipe_secrets(struct config *c)
+{
+	for (size_t i = 0; i < c->n_credentials; i++)
+		wipe_secret(&c->credentials[i]);
+}
+
 static void free_credential(struct credential_config *c)
 {
 	options_deinit("credential", c);
-	secret_wipe(c->secret, c->secret_n);
-	free(c->secret);
+	wipe_secret(c);
 	free(c->secret_path);
 	free(c->name);
 }
 
+struct config *config_ref(struct config *c)
+{
+	atomic_fetch_add_explicit(&c->further_owners, 1, memory_order_relaxed);
+	return c;
+}
+
 void config_free(struct config *c)
 {
-	if (!c)
+	if (!c || atomic_fetch_sub_explicit(&c->further_owners, 1, memory_order_acq_rel) > 0)
 		return;
 	options_deinit("server", &c->server);
 	options_deinit("store", &c->store);

@@ -24,6 +24,7 @@ enum {
 
 typedef int (*option_parse)(const struct input *in, void *at);
 typedef void (*option_deinit)(void *at);
+typedef bool (*option_equal)(const void *a, const void *b);
 typedef const char *(*option_format)(int64_t value, char out[UNIT_TEXT_SIZE]);
 
 static int out_of_memory(const struct input *in)
@@ -298,6 +299,66 @@ static const char *format_integer(int64_t value, char out[UNIT_TEXT_SIZE])
 	return out;
 }
 
+static bool equal_string(const void *a, const void *b)
+{
+	const char *const *x = a, *const *y = b;
+
+	return *x && *y ? strcmp(*x, *y) == 0 : *x == *y;
+}
+
+static bool equal_bool(const void *a, const void *b)
+{
+	const bool *x = a, *y = b;
+
+	return *x == *y;
+}
+
+static bool equal_number(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return *x == *y;
+}
+
+static bool equal_enum(const void *a, const void *b)
+{
+	const int *x = a, *y = b;
+
+	return *x == *y;
+}
+
+static bool equal_address(const void *a, const void *b)
+{
+	const struct listen_address *x = a, *y = b;
+
+	return equal_string(&x->text, &y->text);
+}
+
+static bool equal_list(const void *a, const void *b)
+{
+	const struct string_list *x = a, *y = b;
+
+	if (x->n != y->n)
+		return false;
+	for (size_t i = 0; i < x->n; i++)
+		if (strcmp(x->items[i], y->items[i]) != 0)
+			return false;
+	return true;
+}
+
+static bool equal_prefixes(const void *a, const void *b)
+{
+	const struct prefix_list *x = a, *y = b;
+
+	if (x->n != y->n)
+		return false;
+	for (size_t i = 0; i < x->n; i++)
+		if (x->items[i].bits != y->items[i].bits ||
+		    memcmp(x->items[i].address, y->items[i].address, 16) != 0)
+			return false;
+	return true;
+}
+
 static const struct type {
 	const char *name;
 	const char *expected; /* "expected ..." */
@@ -305,34 +366,38 @@ static const struct type {
 	option_parse parse;
 	option_deinit deinit; /* or NULL */
 	option_format format; /* of bounds, or NULL */
+	option_equal equal;
 } types[] = {
-	[OPTION_STRING] = {"string", "text", false, parse_string, deinit_string, NULL},
-	[OPTION_BOOL] = {"bool", "yes or no", false, parse_bool, NULL, NULL},
-	[OPTION_INTEGER] = {"integer", "a whole number", false, parse_integer, NULL,
-			    format_integer},
+	[OPTION_STRING] = {"string", "text", false, parse_string, deinit_string, NULL,
+			   equal_string},
+	[OPTION_BOOL] = {"bool", "yes or no", false, parse_bool, NULL, NULL, equal_bool},
+	[OPTION_INTEGER] = {"integer", "a whole number", false, parse_integer, NULL, format_integer,
+			    equal_number},
 	[OPTION_SIZE] = {"size", "a size such as 512, 64KiB or 2MiB", false, parse_size, NULL,
-			 size_format},
+			 size_format, equal_number},
 	[OPTION_DURATION] = {"duration", "a duration such as 250ms, 15s, 10m, 24h or 7d", false,
-			     parse_duration, NULL, duration_format},
+			     parse_duration, NULL, duration_format, equal_number},
 	[OPTION_TIME] = {"time", "a time such as 2027-01-01T00:00:00Z", false, parse_time, NULL,
-			 NULL},
-	[OPTION_PATH] = {"path", "a file name", false, parse_path, deinit_string, NULL},
-	[OPTION_SECRET_PATH] = {"path", "a file name", false, parse_string, deinit_string, NULL},
+			 NULL, equal_number},
+	[OPTION_PATH] = {"path", "a file name", false, parse_path, deinit_string, NULL,
+			 equal_string},
+	[OPTION_SECRET_PATH] = {"path", "a file name", false, parse_string, deinit_string, NULL,
+				equal_string},
 	[OPTION_URL_PATH] = {"url-path", "a path that begins with / and has no query and no blank",
-			     false, parse_url_path, deinit_string, NULL},
+			     false, parse_url_path, deinit_string, NULL, equal_string},
 	[OPTION_ADDRESS] = {"address",
 			    "a numeric address and a port such as 0.0.0.0:8443 or [::]:8443", false,
-			    parse_address, deinit_address, NULL},
-	[OPTION_ENUM] = {"enum", "one word", false, parse_enum, NULL, NULL},
+			    parse_address, deinit_address, NULL, equal_address},
+	[OPTION_ENUM] = {"enum", "one word", false, parse_enum, NULL, NULL, equal_enum},
 	[OPTION_WORDS] = {"words", "words separated by commas", true, parse_words, deinit_list,
-			  NULL},
-	[OPTION_LINES] = {"lines", "text", true, parse_line, deinit_list, NULL},
+			  NULL, equal_list},
+	[OPTION_LINES] = {"lines", "text", true, parse_line, deinit_list, NULL, equal_list},
 	[OPTION_PREFIXES] = {"prefixes",
 			     "addresses and prefixes without host bits, separated by commas, such "
 			     "as 192.0.2.0/24",
-			     true, parse_prefixes, deinit_prefixes, NULL},
+			     true, parse_prefixes, deinit_prefixes, NULL, equal_prefixes},
 	[OPTION_COMMAND] = {"command", "a program and arguments with all quotes closed", false,
-			    parse_command, deinit_list, NULL},
+			    parse_command, deinit_list, NULL, equal_list},
 };
 
 const char *option_type_name(const struct option *o)
@@ -371,6 +436,13 @@ int option_set(const struct option *o, void *target, struct slice text, const ch
 		return error_set(e, -EINVAL, "'%s' is '%.*s', expected %s", o->name,
 				 SLICE_ARG(in.text), types[o->type].expected);
 	return r;
+}
+
+bool option_eq(const struct option *o, const void *a, const void *b)
+{
+	option_equal equal = types[o->type].equal;
+
+	return equal && equal((const char *)a + o->offset, (const char *)b + o->offset);
 }
 
 void options_deinit(const char *section, void *target)

@@ -78,5 +78,8 @@ void options_dump(FILE *out);
 int option_set(const struct option *o, void *target, struct slice text, const char *directory,
 	       struct error *e) MUST_USE;
 
+/* Do both sections' structs hold the same value? Of a type that cannot be compared: false. */
+bool option_eq(const struct option *o, const void *a, const void *b);
+
 /* free what option_set() allocated for @section in @target */
 void options_deinit(const char *section, void *target);

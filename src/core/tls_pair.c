@@ -31,16 +31,31 @@ static int no_passphrase(char *out, int size, int writing, void *arg)
 	return -1;
 }
 
-static int read_file(const char *option, const char *path, char **ret, struct error *e)
+/* one of the files, and where it was named */
+struct source {
+	const char *option, *path;
+	const struct origin *given;
+};
+
+/* the sentence in @e gets its place; Return: @code */
+static int fail(const struct source *from, struct error *e, int code)
+{
+	return from->given->line
+		       ? error_prefix(e, code, "%s:%d", from->given->file, from->given->line)
+		       : code;
+}
+
+static int read_file(const struct source *from, char **ret, struct error *e)
 {
 	size_t n;
 	int r;
 
-	r = fd_read_file(path, PEM_MAX, ret, &n);
-	if (r < 0)
-		return error_set(e, r, "cannot read [server] %s '%s': %s", option, path,
-				 error_name(r));
-	return 0;
+	r = fd_read_file(from->path, PEM_MAX, ret, &n);
+	if (r == 0)
+		return 0;
+	(void)error_set(e, r, "cannot read [server] %s '%s': %s", from->option, from->path,
+			error_name(r)); /* returns r */
+	return fail(from, e, r);
 }
 
 static X509 *parse_certificate(const char *pem)
@@ -68,7 +83,7 @@ static int64_t end_of_validity(const X509 *certificate)
 	return (int64_t)timegm(&tm) * US_PER_S;
 }
 
-static int check(struct tls_pair *pair, const char *certificate_path, const char *private_key_path,
+static int check(struct tls_pair *pair, const struct source *chain, const struct source *secret,
 		 struct error *e)
 {
 	_cleanup_(X509_freep)
@@ -77,35 +92,64 @@ static int check(struct tls_pair *pair, const char *certificate_path, const char
 	EVP_PKEY *key = parse_key(pair->private_key);
 
 	if (!certificate)
-		return error_set(e, -EINVAL,
-				 "[server] tls_certificate '%s' holds no PEM certificate",
-				 certificate_path);
+		return fail(chain, e,
+			    error_set(e, -EINVAL,
+				      "[server] tls_certificate '%s' holds no PEM certificate",
+				      chain->path));
 	if (!key)
-		return error_set(e, -EINVAL,
-				 "[server] tls_private_key '%s' holds no PEM private key without a "
-				 "passphrase",
-				 private_key_path);
+		return fail(secret, e,
+			    error_set(e, -EINVAL,
+				      "[server] tls_private_key '%s' holds no PEM private key "
+				      "without a passphrase",
+				      secret->path));
 	if (X509_check_private_key(certificate, key) != 1)
-		return error_set(e, -EINVAL,
-				 "[server] tls_private_key '%s' does not belong to the first "
-				 "certificate in '%s'",
-				 private_key_path, certificate_path);
+		return fail(secret, e,
+			    error_set(e, -EINVAL,
+				      "[server] tls_private_key '%s' does not belong to the first "
+				      "certificate in '%s'",
+				      secret->path, chain->path));
 	pair->not_after = end_of_validity(certificate);
 	return 0;
 }
 
-int tls_pair_read(const char *certificate_path, const char *private_key_path, struct tls_pair *ret,
-		  struct error *e)
+static int read_client_ca(struct tls_pair *pair, const struct source *from, struct error *e)
 {
+	_cleanup_(X509_freep)
+	X509 *authority = NULL;
+	int r;
+
+	if (!from->path)
+		return 0;
+	r = read_file(from, &pair->client_ca, e);
+	if (r < 0)
+		return r;
+	authority = parse_certificate(pair->client_ca);
+	if (authority)
+		return 0;
+	return fail(from, e,
+		    error_set(e, -EINVAL, "[server] tls_client_ca '%s' holds no PEM certificate",
+			      from->path));
+}
+
+int tls_pair_read(const struct server_config *server, struct tls_pair *ret, struct error *e)
+{
+	const struct tls_origins *given = &server->tls_given;
+	const struct source chain = {"tls_certificate", server->tls_certificate,
+				     &given->certificate};
+	const struct source secret = {"tls_private_key", server->tls_private_key,
+				      &given->private_key};
+	const struct source authority = {"tls_client_ca", server->tls_client_ca, &given->client_ca};
 	_cleanup_(tls_pair_deinit)
 	struct tls_pair pair = TLS_PAIR_NULL;
 	int r;
 
-	r = read_file("tls_certificate", certificate_path, &pair.certificate, e);
+	r = read_file(&chain, &pair.certificate, e);
 	if (r == 0)
-		r = read_file("tls_private_key", private_key_path, &pair.private_key, e);
+		r = read_file(&secret, &pair.private_key, e);
 	if (r == 0)
-		r = check(&pair, certificate_path, private_key_path, e);
+		r = check(&pair, &chain, &secret, e);
+	if (r == 0)
+		r = read_client_ca(&pair, &authority, e);
 	if (r < 0)
 		return r;
 	*ret = pair;
@@ -119,5 +163,6 @@ void tls_pair_deinit(struct tls_pair *pair)
 		secret_wipe(pair->private_key, strlen(pair->private_key));
 	free(pair->private_key);
 	free(pair->certificate);
+	free(pair->client_ca);
 	*pair = TLS_PAIR_NULL;
 }

@@ -11,25 +11,26 @@
 
 #include <stdint.h>
 
+#include "core/config.h"
 #include "util/err.h"
 
 struct tls_pair {
 	char *certificate; /* PEM, the server's first, then the chain; NUL-terminated */
 	char *private_key; /* PEM, NUL-terminated */
+	char *client_ca;   /* PEM of the authorities for clients, or NULL */
 	int64_t not_after; /* end of the server certificate's validity, us since the epoch */
 };
 
 #define TLS_PAIR_NULL ((struct tls_pair){0})
 
 /**
- * tls_pair_read() - read both files and check that they belong together
- * @certificate_path: PEM file, [server] tls_certificate
- * @private_key_path: PEM file without a passphrase, [server] tls_private_key
- * @ret:              filled on success
- * @e:                names the option and the file
+ * tls_pair_read() - read the files of [server] and check that they belong together
+ * @server: tls_certificate, tls_private_key (without a passphrase) and tls_client_ca, if given
+ * @ret:    filled on success
+ * @e:      "FILE:LINE: what is wrong", with the line of the option
  *
  * Return: 0, or a negative errno.
  */
-int tls_pair_read(const char *certificate_path, const char *private_key_path, struct tls_pair *ret,
+int tls_pair_read(const struct server_config *server, struct tls_pair *ret,
 		  struct error *e) MUST_USE;
 void tls_pair_deinit(struct tls_pair *pair);

@@ -12,6 +12,7 @@
 #include "dispatch/handler.h"
 #include "dispatch/history.h"
 #include "dispatch/pace.h"
+#include "dispatch/reload.h"
 #include "dispatch/routing.h"
 #include "dispatch/running.h"
 #include "dispatch/slot.h"
@@ -23,10 +24,10 @@
 #define ABORT_GIVE_UP_MS 5000 /* after an abort: how long results that cannot be saved are kept */
 
 struct dispatcher {
-	/* constant after new */
-	const struct config *config;
-	struct store *store;
+	struct store *store; /* constant after new */
 
+	/* owned by the thread that made it */
+	struct config *accepted; /* the newest configuration; one owner */
 	pthread_t thread;
 	bool has_thread;
 
@@ -34,13 +35,17 @@ struct dispatcher {
 	pthread_mutex_t mx;
 	pthread_cond_t cond;
 	bool is_woken;
-	bool is_outdated;   /* an operator has changed something */
-	struct list begun;  /* struct slot: its batch is committed, or failed */
-	struct list ended;  /* struct running: the handler is through with it */
-	struct list saved;  /* struct running: its finish op was done(), for good or bad */
-	int64_t stop_at_ms; /* begin nothing more; abort then. INT64_MAX: not stopping */
+	bool is_outdated;         /* an operator has changed something */
+	struct list begun;        /* struct slot: its batch is committed, or failed */
+	struct list ended;        /* struct running: the handler is through with it */
+	struct list saved;        /* struct running: its finish op was done(), for good or bad */
+	int64_t stop_at_ms;       /* begin nothing more; abort then. INT64_MAX: not stopping */
+	struct reload_plan *plan; /* of a reload that waits for it to be applied; or NULL */
+	pthread_cond_t applied;
 
 	/* owned by the dispatcher thread */
+	struct config *config; /* one owner */
+	struct list slots;
 	struct reader *reader;
 	struct pace pace;
 	struct routing *routing;
@@ -52,10 +57,15 @@ struct dispatcher {
 	bool must_refresh;     /* what the store says of handlers and replays */
 	bool has_history;      /* some replay goes on */
 	bool *is_catching_up;  /* one for each handler of the configuration */
-
-	size_t n_slots;
-	struct slot slots[];
 };
+
+/* for all slots */
+#define for_each_slot(link, d) list_for_each (link, &(d)->slots)
+
+static struct slot *slot_at(struct list *link)
+{
+	return list_entry(link, struct slot, member);
+}
 
 /* --- inbox: what other threads bring --- */
 
@@ -63,6 +73,7 @@ struct inbox {
 	struct list begun;
 	struct list ended;
 	struct list saved;
+	struct reload_plan *plan;
 	int64_t stop_at_ms;
 };
 
@@ -146,8 +157,28 @@ static bool wait_for_inbox(struct dispatcher *d, struct inbox *inbox)
 	list_splice(&inbox->ended, &d->ended);
 	list_splice(&inbox->saved, &d->saved);
 	inbox->stop_at_ms = d->stop_at_ms;
+	inbox->plan = d->plan;
 	mutex_unlock(&d->mx);
 	return inbox->stop_at_ms != INT64_MAX;
+}
+
+/* --- reload --- */
+
+static void apply_plan(struct dispatcher *d, struct reload_plan *plan)
+{
+	config_free(d->config);
+	routing_free(d->routing);
+	free(d->is_catching_up);
+	d->config = steal_ptr(&plan->config);
+	d->routing = steal_ptr(&plan->routing);
+	d->is_catching_up = steal_ptr(&plan->is_catching_up);
+	reload_plan_apply(plan, d->config, &d->slots);
+	d->is_registered = false;
+	d->must_refresh = true;
+	mutex_lock(&d->mx);
+	d->plan = NULL;
+	(void)pthread_cond_signal(&d->applied); /* cannot fail */
+	mutex_unlock(&d->mx);
 }
 
 /* --- results --- */
@@ -205,6 +236,7 @@ static void settle(struct dispatcher *d, struct running *running)
 {
 	pace_store_worked(&d->pace);
 	running_report(running);
+	slot_of(running)->n_under_way--;
 	running_free(running);
 	d->n_under_way--;
 }
@@ -253,9 +285,10 @@ static int visit_paused(const char *handler, void *arg)
 {
 	struct dispatcher *d = arg;
 
-	for (size_t i = 0; i < d->n_slots; i++) {
-		if (strcmp(d->slots[i].config->name, handler) == 0)
-			d->slots[i].is_paused = true;
+	for_each_slot(link, d)
+	{
+		if (strcmp(slot_at(link)->config->name, handler) == 0)
+			slot_at(link)->is_paused = true;
 	}
 	return 0;
 }
@@ -265,8 +298,7 @@ static bool refresh(struct dispatcher *d)
 {
 	int r = d->is_registered ? 0 : register_handlers(d);
 
-	for (size_t i = 0; i < d->n_slots; i++)
-		d->slots[i].is_paused = false;
+	for_each_slot(link, d) slot_at(link)->is_paused = false;
 	if (r == 0)
 		r = drive_paused(d->reader, visit_paused, d);
 	if (r == 0)
@@ -312,8 +344,13 @@ static void work_round(struct dispatcher *d, const struct slot_round *round)
 	if (d->has_history && !replay(d))
 		return;
 	route(d);
-	for (size_t i = 0; i < d->n_slots; i++)
-		d->n_under_way += slot_deliver(&d->slots[i], round);
+	for_each_slot(link, d)
+	{
+		struct slot *slot = slot_at(link);
+
+		if (!slot->is_retired && !reload_holds_up(slot, &d->slots))
+			d->n_under_way += slot_deliver(slot, round);
+	}
 }
 
 static void stop_round(struct dispatcher *d, int64_t stop_at_ms)
@@ -323,8 +360,7 @@ static void stop_round(struct dispatcher *d, int64_t stop_at_ms)
 
 	if (d->give_up_at_ms == INT64_MAX && now_ms >= stop_at_ms) {
 		d->give_up_at_ms = now_ms + ABORT_GIVE_UP_MS;
-		for (size_t i = 0; i < d->n_slots; i++)
-			handler_abort(d->slots[i].handler);
+		for_each_slot(link, d) handler_abort(slot_at(link)->handler);
 	}
 	if (d->give_up_at_ms != INT64_MAX)
 		next_ms = d->give_up_at_ms;
@@ -351,8 +387,11 @@ static void *dispatcher_main(void *arg)
 	do {
 		is_stopping = wait_for_inbox(d, &inbox);
 		d->pace.next_ms = INT64_MAX;
+		if (inbox.plan)
+			apply_plan(d, inbox.plan);
 		hand_over_begun(d, &round, &inbox.begun);
 		settle_saved(d, &inbox.saved);
+		reload_reap(&d->slots);
 		save_ended(d, &inbox.ended);
 		save_unsaved(d);
 		if (is_stopping)
@@ -367,38 +406,42 @@ static void *dispatcher_main(void *arg)
 
 /* --- life --- */
 
+static struct slot_callbacks callbacks_of(struct dispatcher *d)
+{
+	return (struct slot_callbacks){
+		.on_done = on_ended, .on_room = on_room, .on_begun = on_begun, .owner = d};
+}
+
 static int add_slot(struct dispatcher *d, const struct handler_config *config, struct error *e)
 {
-	struct slot *slot = &d->slots[d->n_slots];
-	struct handler_callbacks callbacks = {.on_done = on_ended, .on_room = on_room, .arg = slot};
-	int r;
+	struct slot_callbacks callbacks = callbacks_of(d);
+	struct slot *slot;
+	int r = slot_new(d->config, config, &callbacks, &slot, e);
 
-	slot->owner = d;
-	slot->config = config;
-	slot->on_begun = on_begun;
-	list_init(&slot->link);
-	r = handler_new(config, &callbacks, &slot->handler, e);
 	if (r == 0)
-		d->n_slots++;
+		list_append(&d->slots, &slot->member);
 	return r;
 }
 
-int dispatcher_new(const struct config *config, struct store *store,
-		   struct dispatcher **ret_dispatcher, struct error *e)
+int dispatcher_new(struct config *config, struct store *store, struct dispatcher **ret_dispatcher,
+		   struct error *e)
 {
 	_cleanup_(dispatcher_freep)
 	struct dispatcher *d = NULL;
 	int r;
 
-	d = calloc(1, sizeof(*d) + config->n_handlers * sizeof(d->slots[0]));
+	d = calloc(1, sizeof(*d));
 	if (!d)
 		return error_set(e, -ENOMEM, "out of memory");
-	d->config = config;
+	d->config = config_ref(config);
+	d->accepted = config_ref(config);
 	d->store = store;
 	d->must_refresh = true;
 	d->is_catching_up = calloc(config->n_handlers + 1, sizeof(bool));
 	d->mx = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
 	cond_init(&d->cond);
+	cond_init(&d->applied);
+	list_init(&d->slots);
 	list_init(&d->begun);
 	list_init(&d->ended);
 	list_init(&d->saved);
@@ -420,16 +463,14 @@ int dispatcher_new(const struct config *config, struct store *store,
 
 static void stop_handlers(struct dispatcher *d)
 {
-	for (size_t i = 0; i < d->n_slots; i++)
-		handler_stop(d->slots[i].handler);
+	for_each_slot(link, d) handler_stop(slot_at(link)->handler);
 }
 
 int dispatcher_start(struct dispatcher *d, struct error *e)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < d->n_slots; i++)
-		r = handler_start(d->slots[i].handler, e);
+	for_each_slot(link, d) r = r == 0 ? handler_start(slot_at(link)->handler, e) : r;
 	if (r == 0) {
 		r = thread_start(&d->thread, "dispatcher", dispatcher_main, d);
 		if (r < 0)
@@ -440,6 +481,26 @@ int dispatcher_start(struct dispatcher *d, struct error *e)
 	else
 		d->has_thread = true;
 	return r;
+}
+
+int dispatcher_reload(struct dispatcher *d, struct config *config, struct error *e)
+{
+	struct slot_callbacks callbacks = callbacks_of(d);
+	struct reload_plan plan;
+	int r;
+
+	r = reload_plan_make(d->accepted, config, &callbacks, &plan, e);
+	if (r < 0)
+		return r;
+	mutex_lock(&d->mx);
+	d->plan = &plan;
+	set_woken(d);
+	while (d->plan)
+		cond_wait(&d->applied, &d->mx);
+	mutex_unlock(&d->mx);
+	config_free(d->accepted);
+	d->accepted = config_ref(config);
+	return 0;
 }
 
 void dispatcher_stop(struct dispatcher *d, int64_t deadline_ms)
@@ -464,11 +525,14 @@ void dispatcher_free(struct dispatcher *d)
 	dispatcher_stop(d, 0);
 	while ((link = list_pop(&d->unsaved)) != NULL)
 		running_free(running_of(link));
-	for (size_t i = 0; i < d->n_slots; i++)
-		handler_free(d->slots[i].handler);
+	while ((link = list_pop(&d->slots)) != NULL)
+		slot_free(slot_at(link));
 	routing_free(d->routing);
 	reader_close(d->reader);
-	(void)pthread_cond_destroy(&d->cond); /* nobody waits any more */
+	config_free(d->config);
+	config_free(d->accepted);
+	(void)pthread_cond_destroy(&d->applied); /* nobody waits any more */
+	(void)pthread_cond_destroy(&d->cond);    /* nobody waits any more */
 	(void)pthread_mutex_destroy(&d->mx);
 	free(d->is_catching_up);
 	free(d);

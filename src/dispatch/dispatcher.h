@@ -28,14 +28,25 @@ struct store;
 
 /**
  * dispatcher_new() - make it; dispatcher_start() starts the thread and the workers
- * @config: borrowed until dispatcher_free()
+ * @config: one more owner
  * @store:  borrowed until dispatcher_free()
  *
  * Return: 0, or a negative errno.
  */
-int dispatcher_new(const struct config *config, struct store *store,
-		   struct dispatcher **ret_dispatcher, struct error *e) MUST_USE;
+int dispatcher_new(struct config *config, struct store *store, struct dispatcher **ret_dispatcher,
+		   struct error *e) MUST_USE;
 int dispatcher_start(struct dispatcher *d, struct error *e) MUST_USE;
+
+/**
+ * dispatcher_reload() - go on with another configuration, see dispatch/reload.h
+ * @config: one more owner
+ *
+ * Waits until the dispatcher has taken it over, which is at the end of the round that runs; never
+ * for an attempt. It must have been started, and not stopped.
+ *
+ * Return: 0, or a negative errno with a sentence in @e; then nothing has changed.
+ */
+int dispatcher_reload(struct dispatcher *d, struct config *config, struct error *e) MUST_USE;
 
 /* there may be something to do; cheap, never blocks. The store calls it after each commit. */
 void dispatcher_wake(struct dispatcher *d);

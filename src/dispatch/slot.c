@@ -2,10 +2,48 @@
 #include "dispatch/slot.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "core/clock.h"
 #include "core/metrics.h"
 #include "store/store.h"
+
+int slot_new(struct config *snapshot, const struct handler_config *config,
+	     const struct slot_callbacks *callbacks, struct slot **ret_slot, struct error *e)
+{
+	_cleanup_(slot_freep)
+	struct slot *slot = calloc(1, sizeof(*slot));
+	struct handler_callbacks for_handler;
+	int r;
+
+	if (!slot)
+		return error_set(e, -ENOMEM, "out of memory");
+	list_init(&slot->member);
+	list_init(&slot->link);
+	slot->owner = callbacks->owner;
+	slot->on_begun = callbacks->on_begun;
+	slot->snapshot = config_ref(snapshot);
+	slot->config = config;
+	for_handler = (struct handler_callbacks){
+		.on_done = callbacks->on_done, .on_room = callbacks->on_room, .arg = slot};
+	r = handler_new(config, &for_handler, &slot->handler, e);
+	if (r < 0)
+		return r;
+	*ret_slot = steal_ptr(&slot);
+	return 0;
+}
+
+void slot_free(struct slot *slot)
+{
+	if (!slot)
+		return;
+	if (slot->handler) {
+		handler_stop(slot->handler);
+		handler_free(slot->handler);
+	}
+	config_free(slot->snapshot);
+	free(slot);
+}
 
 static void on_committed(struct store_op *op)
 {
@@ -108,6 +146,8 @@ size_t slot_deliver(struct slot *slot, const struct slot_round *round)
 	if (slot->n_held >= capacity)
 		return 0; /* a result will wake us */
 	r = begin_due(slot, round, capacity - slot->n_held, now);
+	if (r > 0)
+		slot->n_under_way += (size_t)r;
 	if (r < 0)
 		pace_store_failed(round->pace, "begin deliveries", r);
 	if (r == 0)
@@ -127,6 +167,7 @@ size_t slot_hand_over(struct slot *slot, const struct slot_round *round)
 		handler_submit(slot->handler, &steal_ptr(&slot->batch[i])->attempt);
 	}
 	slot->n_held -= n - n_begun;
+	slot->n_under_way -= n - n_begun;
 	drop_batch(slot);
 	metric_add(METRIC_ATTEMPTS, (int64_t)n_begun);
 	if (r < 0)

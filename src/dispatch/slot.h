@@ -7,30 +7,42 @@
  * all handlers share the store's commits. While a batch is being committed no other one of the same
  * handler is read from the queue.
  *
- * Threads: the dispatcher's; `on_begun` and the handler's callbacks come from others.
+ * Threads: slot_new() and slot_free() from any, the rest is the dispatcher's; the callbacks come
+ * from others.
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "core/config.h"
 #include "dispatch/handler.h"
 #include "dispatch/pace.h"
 #include "dispatch/running.h"
 #include "store/queue.h"
+#include "util/list.h"
 
 #define SLOT_BATCH 64 /* attempts in one transaction */
 
+struct dispatcher;
 struct reader;
 struct slot;
 
 struct slot {
-	/* constant after slot_init() */
+	struct list member; /* of the dispatcher's slots */
+
+	/* constant after slot_new() */
 	struct dispatcher *owner;
+	struct config *snapshot; /* that holds `config`; one owner */
 	const struct handler_config *config;
 	struct handler *handler;
 	void (*on_begun)(struct slot *slot); /* in the store's thread; must not block */
 
 	/* owned by the dispatcher's thread */
 	bool is_paused;
-	size_t n_held; /* the handler has them, or is about to get them */
+	bool is_retired;    /* by a reload (reload.h) */
+	size_t n_held;      /* the handler has them, or is about to get them */
+	size_t n_under_way; /* those, and the ones whose end is not yet committed */
 
 	/* lent to the store while `is_beginning` */
 	bool is_beginning;
@@ -39,6 +51,22 @@ struct slot {
 	struct running *batch[SLOT_BATCH];
 	struct list link; /* in the dispatcher's list, once it is done */
 };
+
+/* what a slot and its handler report to; `arg` is the slot */
+struct slot_callbacks {
+	void (*on_done)(struct attempt *attempt, void *arg);
+	void (*on_room)(void *arg);
+	void (*on_begun)(struct slot *slot);
+	struct dispatcher *owner;
+};
+
+/* Return: 0, or a negative errno; the handler is not started */
+int slot_new(struct config *snapshot, const struct handler_config *config,
+	     const struct slot_callbacks *callbacks, struct slot **ret_slot,
+	     struct error *e) MUST_USE;
+/* stops the handler; nothing may be under way */
+void slot_free(struct slot *slot);
+DEFINE_CLEANUP(struct slot *, slot_free)
 
 /* what a slot needs of the dispatcher for a round */
 struct slot_round {

@@ -16,13 +16,13 @@ struct connection {
 	struct connections *table;   /* constant */
 	struct list link;            /* under table->mx */
 	int fd;                      /* constant while linked */
+	struct tls *tls;             /* of its session; or NULL */
 	_Atomic int64_t deadline_ms; /* set by the connection's thread, read by the reaper */
 };
 
 struct connections {
-	/* constant after new */
-	int64_t request_timeout_ms, idle_timeout_ms;
-	pthread_t thread;
+	_Atomic int64_t request_timeout_ms, idle_timeout_ms;
+	pthread_t thread; /* constant after new */
 
 	/* shared, under mx */
 	pthread_mutex_t mx;
@@ -72,8 +72,8 @@ int connections_new(int64_t request_timeout_ms, int64_t idle_timeout_ms, struct 
 
 	if (!t)
 		return -ENOMEM;
-	t->request_timeout_ms = request_timeout_ms;
-	t->idle_timeout_ms = idle_timeout_ms;
+	atomic_init(&t->request_timeout_ms, request_timeout_ms);
+	atomic_init(&t->idle_timeout_ms, idle_timeout_ms);
 	list_init(&t->open);
 	(void)pthread_mutex_init(&t->mx, NULL); /* cannot fail with default attributes on Linux */
 	cond_init(&t->changed);
@@ -84,6 +84,16 @@ int connections_new(int64_t request_timeout_ms, int64_t idle_timeout_ms, struct 
 	}
 	*ret = t;
 	return 0;
+}
+
+void connections_set_timeouts(struct connections *t, int64_t request_timeout_ms,
+			      int64_t idle_timeout_ms)
+{
+	atomic_store(&t->request_timeout_ms, request_timeout_ms);
+	atomic_store(&t->idle_timeout_ms, idle_timeout_ms);
+	mutex_lock(&t->mx);
+	pthread_cond_signal(&t->changed); /* the reaper may have to look more often */
+	mutex_unlock(&t->mx);
 }
 
 void connections_free(struct connections *t)
@@ -108,7 +118,7 @@ static void set_deadline(struct connection *c, int64_t after_ms)
 		atomic_store_explicit(&c->deadline_ms, deadline_ms, memory_order_relaxed);
 }
 
-struct connection *connection_open(struct connections *t, int fd)
+struct connection *connection_open(struct connections *t, int fd, struct tls *tls)
 {
 	struct connection *c = malloc(sizeof(*c));
 	bool first;
@@ -117,6 +127,7 @@ struct connection *connection_open(struct connections *t, int fd)
 		return NULL;
 	c->table = t;
 	c->fd = fd;
+	c->tls = tls ? tls_ref(tls) : NULL;
 	atomic_init(&c->deadline_ms, 0);
 	set_deadline(c, t->request_timeout_ms); /* TLS handshake and first request together */
 	mutex_lock(&t->mx);
@@ -136,6 +147,7 @@ void connection_close(struct connection *c)
 	mutex_lock(&c->table->mx);
 	list_remove(&c->link);
 	mutex_unlock(&c->table->mx);
+	tls_unref(c->tls); /* libmicrohttpd has ended the session */
 	free(c);
 	metric_add(METRIC_CONNECTIONS, -1);
 }

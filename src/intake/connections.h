@@ -15,6 +15,7 @@
 
 #include <stdint.h>
 
+#include "intake/tls.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 
@@ -23,12 +24,22 @@ struct connection;
 
 int connections_new(int64_t request_timeout_ms, int64_t idle_timeout_ms,
 		    struct connections **ret) MUST_USE;
+
+/* for what connections begin to do from now on */
+void connections_set_timeouts(struct connections *t, int64_t request_timeout_ms,
+			      int64_t idle_timeout_ms);
+
 /* every connection must be closed before */
 void connections_free(struct connections *t);
 DEFINE_CLEANUP(struct connections *, connections_free)
 
-/* Return: the new connection, or NULL when out of memory: then it has no deadline */
-struct connection *connection_open(struct connections *t, int fd);
+/**
+ * connection_open() - a new connection, before its TLS handshake
+ * @tls: a reference that it keeps as long as it is open, or NULL
+ *
+ * Return: the connection, or NULL when out of memory: then it has no deadline.
+ */
+struct connection *connection_open(struct connections *t, int fd, struct tls *tls);
 /* must be called before the descriptor is closed */
 void connection_close(struct connection *c);
 

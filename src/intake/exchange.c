@@ -7,11 +7,17 @@
 #include "intake/request.h"
 #include "intake/token_request.h"
 
-static struct exchange *exchange_new(struct intake *in, struct MHD_Connection *mhd, const char *url)
+static struct exchange *exchange_new(struct gate *gate, struct MHD_Connection *mhd, const char *url)
 {
-	if (token_request_is_for(in, url))
-		return token_request_new(in, mhd);
-	return request_new(in, mhd);
+	struct intake *in = gate_enter(gate);
+	struct exchange *x =
+		token_request_is_for(in, url) ? token_request_new(in, mhd) : request_new(in, mhd);
+
+	if (x)
+		x->intake = in;
+	else
+		gate_leave(gate, in);
+	return x;
 }
 
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
@@ -39,6 +45,7 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
 			enum MHD_RequestTerminationCode how)
 {
 	struct exchange *x = *req_cls;
+	struct intake *in;
 
 	(void)cls;
 	(void)how;
@@ -46,7 +53,9 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
 		return;
 	*req_cls = NULL;
 	connection_idles(exchange_connection(mhd));
+	in = x->intake;
 	x->ops->free(x);
+	gate_leave(in->gate, in);
 }
 
 struct connection *exchange_connection(struct MHD_Connection *mhd)

@@ -30,9 +30,10 @@ struct exchange_ops {
 
 struct exchange {
 	const struct exchange_ops *ops;
+	struct intake *intake; /* what was valid when it came */
 };
 
-/* MHD_AccessHandlerCallback; @cls is the struct intake */
+/* MHD_AccessHandlerCallback; @cls is the struct gate */
 enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const char *url,
 				const char *method, const char *version, const char *upload_data,
 				size_t *upload_data_size, void **req_cls);

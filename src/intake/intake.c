@@ -3,44 +3,64 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "core/metrics.h"
-#include "util/thread.h"
+#include "core/clock.h"
 
-int intake_new(const struct config *config, struct store *store, struct tokens *tokens,
-	       struct intake **ret, struct error *e)
+static int add_endpoint(struct intake *in, const struct endpoint_config *config, struct error *e)
+{
+	struct endpoint *endpoint = &in->endpoints[in->n_endpoints];
+	int r;
+
+	endpoint->config = config;
+	endpoint->watched = watch_of(in->gate->watch, USE_ENDPOINT, config->name, clock_now_us());
+	r = endpoint->watched ? credential_set_new(in->config, config->name, in->gate->tokens,
+						   &endpoint->credentials)
+			      : -ENOMEM;
+	if (r < 0)
+		return error_set(e, r, "cannot set up the credentials of '%s': %s", config->name,
+				 error_name(r));
+	in->n_endpoints++;
+	return 0;
+}
+
+static int add_credentials(struct intake *in, struct error *e)
+{
+	const struct config *config = in->config;
+
+	for (size_t i = 0; i < config->n_credentials; i++) {
+		in->credentials[i] = watch_of(in->gate->watch, USE_CREDENTIAL,
+					      config->credentials[i].name, clock_now_us());
+		if (!in->credentials[i])
+			return error_set(e, -ENOMEM, "out of memory");
+	}
+	return 0;
+}
+
+int intake_new(struct config *config, struct gate *gate, struct intake **ret, struct error *e)
 {
 	_cleanup_(intake_freep)
 	struct intake *in = calloc(1, sizeof(*in));
-	int r;
+	int r = 0;
 
 	if (!in)
 		return error_set(e, -ENOMEM, "out of memory");
-	(void)pthread_mutex_init(&in->mx, NULL); /* cannot fail with default attributes on Linux */
-	cond_init(&in->changed);
-	in->config = config;
-	in->store = store;
-	in->tokens = tokens;
+	in->config = config_ref(config);
+	in->gate = gate;
+	in->store = gate->store;
+	in->refs = 1;
 	in->endpoints = calloc(config->n_endpoints, sizeof(in->endpoints[0]));
-	if (!in->endpoints)
+	in->credentials = calloc(MAX_OF(config->n_credentials, 1), sizeof(struct watched *));
+	if (!in->endpoints || !in->credentials)
 		return error_set(e, -ENOMEM, "out of memory");
-	for (; in->n_endpoints < config->n_endpoints; in->n_endpoints++) {
-		struct endpoint *endpoint = &in->endpoints[in->n_endpoints];
-
-		endpoint->config = &config->endpoints[in->n_endpoints];
-		r = credential_set_new(config, endpoint->config->name, tokens,
-				       &endpoint->credentials);
-		if (r < 0)
-			return error_set(e, r, "cannot set up the credentials of '%s': %s",
-					 endpoint->config->name, error_name(r));
-	}
-	r = clients_new(config, &in->clients);
+	for (size_t i = 0; r == 0 && i < config->n_endpoints; i++)
+		r = add_endpoint(in, &config->endpoints[i], e);
+	if (r == 0)
+		r = add_credentials(in, e);
+	if (r == 0 && clients_new(config, &in->clients) < 0)
+		r = error_set(e, -ENOMEM, "out of memory");
 	if (r < 0)
-		return error_set(e, r, "out of memory");
-	r = throttle_new(config->server.auth_failures_max, config->server.auth_failures_window_ms,
-			 &in->throttle);
-	if (r < 0)
-		return error_set(e, r, "out of memory");
+		return r;
 	*ret = steal_ptr(&in);
 	return 0;
 }
@@ -53,43 +73,17 @@ void intake_free(struct intake *in)
 		credential_set_free(in->endpoints[i].credentials);
 	free(in->endpoints);
 	clients_free(in->clients);
-	throttle_free(in->throttle);
-	pthread_cond_destroy(&in->changed);
-	pthread_mutex_destroy(&in->mx);
+	free(in->credentials);
+	config_free(in->config);
 	free(in);
 }
 
-void intake_stop(struct intake *in)
+struct watched *intake_credential(const struct intake *in, const char *name)
 {
-	atomic_store(&in->stopping, true);
-}
-
-void intake_enter(struct intake *in)
-{
-	mutex_lock(&in->mx);
-	in->requests++;
-	mutex_unlock(&in->mx);
-}
-
-void intake_leave(struct intake *in)
-{
-	mutex_lock(&in->mx);
-	in->requests--;
-	if (in->requests == 0)
-		pthread_cond_signal(&in->changed);
-	mutex_unlock(&in->mx);
-}
-
-bool intake_drain(struct intake *in, int64_t deadline_ms)
-{
-	bool in_time = true, empty;
-
-	mutex_lock(&in->mx);
-	while (in->requests > 0 && in_time)
-		in_time = cond_wait_until(&in->changed, &in->mx, deadline_ms);
-	empty = in->requests == 0;
-	mutex_unlock(&in->mx);
-	return empty;
+	for (size_t i = 0; i < in->config->n_credentials; i++)
+		if (strcmp(in->config->credentials[i].name, name) == 0)
+			return in->credentials[i];
+	return NULL;
 }
 
 static const struct endpoint *find_endpoint(const struct intake *in, struct slice path)
@@ -127,7 +121,7 @@ static enum outcome check_credential(struct intake *in, const struct request_hea
 {
 	int r;
 
-	a->wait_ms = throttle_wait_ms(in->throttle, &a->client, now_ms);
+	a->wait_ms = throttle_wait_ms(in->gate->throttle, &a->client, now_ms);
 	if (a->wait_ms > 0)
 		return OUTCOME_THROTTLED;
 	r = head->repeated_authorization ? AUTH_E_MALFORMED
@@ -140,7 +134,7 @@ static enum outcome check_credential(struct intake *in, const struct request_hea
 		return OUTCOME_NO_CREDENTIAL;
 	case AUTH_E_MALFORMED:
 	case AUTH_E_UNKNOWN:
-		throttle_note_failure(in->throttle, &a->client, now_ms);
+		throttle_note_failure(in->gate->throttle, &a->client, now_ms);
 		return OUTCOME_WRONG_CREDENTIAL;
 	case AUTH_E_EXPIRED:
 		return OUTCOME_EXPIRED_CREDENTIAL;
@@ -172,45 +166,7 @@ enum outcome intake_decide(struct intake *in, const struct request_head *head, i
 		return OUTCOME_TOO_LARGE;
 	if (!is_json_type(head->content_type) || head->content_encoding.p)
 		return OUTCOME_MEDIA_TYPE;
-	if (atomic_load_explicit(&in->stopping, memory_order_relaxed))
+	if (atomic_load_explicit(&in->gate->stopping, memory_order_relaxed))
 		return OUTCOME_STOPPING;
 	return OUTCOME_NONE;
-}
-
-static bool reserve(_Atomic int64_t *counter, int64_t n, int64_t max, enum metric gauge)
-{
-	if (atomic_fetch_add_explicit(counter, n, memory_order_relaxed) + n > max) {
-		atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
-		return false;
-	}
-	metric_add(gauge, n);
-	return true;
-}
-
-static void release(_Atomic int64_t *counter, int64_t n, enum metric gauge)
-{
-	atomic_fetch_sub_explicit(counter, n, memory_order_relaxed);
-	metric_add(gauge, -n);
-}
-
-bool intake_reserve(struct intake *in, size_t n)
-{
-	return reserve(&in->pending_bytes, (int64_t)n, in->config->store.max_pending_bytes,
-		       METRIC_PENDING_BYTES);
-}
-
-void intake_release(struct intake *in, size_t n)
-{
-	release(&in->pending_bytes, (int64_t)n, METRIC_PENDING_BYTES);
-}
-
-bool intake_reserve_event(struct intake *in)
-{
-	return reserve(&in->pending_events, 1, in->config->store.max_pending,
-		       METRIC_PENDING_EVENTS);
-}
-
-void intake_release_event(struct intake *in)
-{
-	release(&in->pending_events, 1, METRIC_PENDING_EVENTS);
 }

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What all requests share: endpoints, credentials, limits, and the way into the store
+ * What requests are decided by: one snapshot of the configuration, its endpoints and credentials
  *
- * Threads: intake_new() and intake_free() from one; everything else from any.
- * Ownership: owns the credential sets, the clients and the throttle; borrows config, store and
- * tokens.
+ * A reload makes another one; the gate (gate.h) hands out the current one and counts who works
+ * with it.
+ *
+ * Threads: intake_new() from one, intake_free() from the last that held it; the rest from any.
+ * Ownership: shares the configuration, owns the credential sets and clients; borrows gate and
+ * store.
  */
 #pragma once
 
-#include <pthread.h>
-#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,54 +20,37 @@
 #include "intake/answer.h"
 #include "intake/auth.h"
 #include "intake/clients.h"
-#include "intake/throttle.h"
-#include "intake/tokens.h"
+#include "intake/gate.h"
 #include "store/store.h"
 
 struct endpoint {
 	const struct endpoint_config *config;
 	struct credential_set *credentials;
+	struct watched *watched;
 };
 
 struct intake {
 	/* constant after new */
-	const struct config *config;
+	struct config *config;
+	struct gate *gate;
 	struct store *store;
 	struct endpoint *endpoints;
 	size_t n_endpoints;
-	struct throttle *throttle;
-	struct tokens *tokens;
-	struct clients *clients; /* of the token endpoint */
+	struct clients *clients;      /* of the token endpoint */
+	struct watched **credentials; /* one for each of the configuration */
 
-	atomic_bool stopping;
-	_Atomic int64_t pending_events; /* handed to the store, not committed yet */
-	_Atomic int64_t pending_bytes;  /* of bodies that are received or wait */
-
-	/* shared, under mx */
-	pthread_mutex_t mx;
-	pthread_cond_t changed;
-	int64_t requests; /* between their headers and their answer's last byte */
+	int64_t refs; /* under the gate's mx */
 };
 
-int intake_new(const struct config *config, struct store *store, struct tokens *tokens,
-	       struct intake **ret, struct error *e) MUST_USE;
+/**
+ * intake_new() - a snapshot, ready to be opened
+ * @config: one more owner
+ * @gate:   borrowed until intake_free()
+ */
+int intake_new(struct config *config, struct gate *gate, struct intake **ret,
+	       struct error *e) MUST_USE;
 void intake_free(struct intake *in);
 DEFINE_CLEANUP(struct intake *, intake_free)
-
-/* answer 503 from now on to what has not been handed to the store */
-void intake_stop(struct intake *in);
-
-/* count a request in and out; the drain waits for none to be left */
-void intake_enter(struct intake *in);
-void intake_leave(struct intake *in);
-
-/**
- * intake_drain() - wait until every request has its answer
- * @deadline_ms: clock_monotonic_ms() until which to wait
- *
- * Return: false when some are left.
- */
-bool intake_drain(struct intake *in, int64_t deadline_ms);
 
 /* What the headers of a request say; slices live as long as the request. */
 struct request_head {
@@ -98,10 +82,5 @@ struct admission {
 enum outcome intake_decide(struct intake *in, const struct request_head *head, int64_t now_us,
 			   int64_t now_ms, struct admission *ret);
 
-/* take @n bytes out of max_pending_bytes. Return: false when they are not there. */
-bool intake_reserve(struct intake *in, size_t n);
-void intake_release(struct intake *in, size_t n);
-
-/* count an event in or out of max_pending */
-bool intake_reserve_event(struct intake *in);
-void intake_release_event(struct intake *in);
+/* Return: the record of a credential by its name, or NULL */
+struct watched *intake_credential(const struct intake *in, const char *name);

@@ -15,11 +15,12 @@
 #include "core/config.h"
 #include "core/log.h"
 #include "core/socket.h"
-#include "core/tls_pair.h"
 #include "intake/connections.h"
 #include "intake/exchange.h"
-#include "intake/intake.h"
+#include "intake/gate.h"
+#include "intake/tls.h"
 #include "util/fd.h"
+#include "util/thread.h"
 
 #define BACKLOG           1024
 #define CONNECTION_MEMORY (32 * 1024) /* headers and one read of the body, bytes a connection */
@@ -28,12 +29,26 @@
 struct listener {
 	struct MHD_Daemon *daemon;
 	struct connections *connections;
-	int fd; /* -1 once it was given to libmicrohttpd */
+	int fd;      /* -1 once it was given to libmicrohttpd */
+	bool is_tls; /* constant after new */
 	atomic_bool quiesced;
 	char url[128];
 
-	struct tls_pair tls; /* libmicrohttpd keeps pointers into it */
+	/* shared, under mx */
+	pthread_mutex_t mx;
+	struct tls *tls; /* for new connections; NULL: plain HTTP */
 };
+
+/* Return: a reference, or NULL for plain HTTP */
+static struct tls *current_tls(struct listener *l)
+{
+	struct tls *tls;
+
+	mutex_lock(&l->mx);
+	tls = l->tls ? tls_ref(l->tls) : NULL;
+	mutex_unlock(&l->mx);
+	return tls;
+}
 
 /* MHD_quiesce_daemon() would be the way to accept nothing more, but with a pool of threads it races
  * with them for the epoll set, and the loser aborts the process. So new connections are closed. */
@@ -44,6 +59,22 @@ static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, sock
 	(void)address;
 	(void)address_n;
 	return atomic_load_explicit(&l->quiesced, memory_order_relaxed) ? MHD_NO : MHD_YES;
+}
+
+/* before the handshake: the connection gets the certificate that is valid now */
+static struct connection *open_connection(struct listener *l, struct MHD_Connection *mhd, int fd)
+{
+	_cleanup_(tls_unrefp)
+	struct tls *tls = current_tls(l);
+	struct connection *c = connection_open(l->connections, fd, tls);
+	const union MHD_ConnectionInfo *info;
+
+	if (!c || !tls)
+		return c; /* without a keeper of the certificate there is no handshake */
+	info = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	if (!info || tls_begin(tls, info->tls_session) < 0)
+		log_warning("a TLS session cannot be set up; its connection fails");
+	return c;
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
@@ -59,7 +90,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 	}
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 	if (info)
-		*socket_context = connection_open(l->connections, info->connect_fd);
+		*socket_context = open_connection(l, connection, info->connect_fd);
 }
 
 /* libmicrohttpd tells of peers that hang up and the like: interesting to nobody but developers */
@@ -110,42 +141,32 @@ static void add_limits(struct mhd_options *o, const struct server_config *server
 	add_number(o, MHD_OPTION_CONNECTION_TIMEOUT, 0); /* connections.c has the deadlines */
 }
 
-static void add_tls(struct mhd_options *o, const struct listener *l,
-		    const struct server_config *server)
-{
-	if (server->insecure_http)
-		return;
-	add_pointer(o, MHD_OPTION_HTTPS_MEM_CERT, l->tls.certificate);
-	add_pointer(o, MHD_OPTION_HTTPS_MEM_KEY, l->tls.private_key);
-	add_pointer(o, MHD_OPTION_HTTPS_PRIORITIES, server->tls_priorities);
-}
-
-static int start_daemon(struct listener *l, const struct server_config *server,
-			struct intake *intake, struct error *e)
+static int start_daemon(struct listener *l, const struct server_config *server, struct gate *gate,
+			struct error *e)
 {
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
 			     MHD_USE_ITC | MHD_USE_ERROR_LOG;
 	struct mhd_options options = {.n = 0};
 
-	if (!server->insecure_http)
-		flags |= MHD_USE_TLS;
 	add_limits(&options, server);
-	add_tls(&options, l, server);
+	if (l->is_tls) {
+		flags |= MHD_USE_TLS;
+		add_pointer(&options, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate());
+	}
 	add_number(&options, MHD_OPTION_END, 0);
 	l->daemon = MHD_start_daemon(
-		flags, 0, on_accept, l, exchange_handle, intake, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		flags, 0, on_accept, l, exchange_handle, gate, MHD_OPTION_EXTERNAL_LOGGER, on_log,
 		NULL, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_NOTIFY_COMPLETED,
 		exchange_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
 		MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
 	if (!l->daemon)
 		return error_set(e, -EINVAL,
-				 "cannot start HTTPS: check [server] tls_priorities (log level "
-				 "debug tells more)");
+				 "cannot start libmicrohttpd (log level debug tells more)");
 	l->fd = -1; /* MHD_stop_daemon() closes it */
 	return 0;
 }
 
-int listener_new(const struct config *config, struct intake *intake, struct listener **ret_listener,
+int listener_new(const struct config *config, struct gate *gate, struct listener **ret_listener,
 		 struct error *e)
 {
 	_cleanup_(listener_freep)
@@ -156,10 +177,12 @@ int listener_new(const struct config *config, struct intake *intake, struct list
 	if (!l)
 		return error_set(e, -ENOMEM, "out of memory");
 	l->fd = -1;
+	(void)pthread_mutex_init(&l->mx, NULL); /* cannot fail with default attributes on Linux */
 	if (!server->insecure_http) {
-		r = tls_pair_read(server->tls_certificate, server->tls_private_key, &l->tls, e);
+		r = tls_new(server, &l->tls, e);
 		if (r < 0)
 			return r;
+		l->is_tls = true;
 	}
 	r = connections_new(server->request_timeout_ms, server->idle_timeout_ms, &l->connections);
 	if (r < 0)
@@ -170,7 +193,7 @@ int listener_new(const struct config *config, struct intake *intake, struct list
 	r = socket_url(l->fd, server->insecure_http ? "http" : "https", l->url, sizeof(l->url));
 	if (r < 0)
 		return error_set(e, r, "cannot read the listening address: %s", error_name(r));
-	r = start_daemon(l, server, intake, e);
+	r = start_daemon(l, server, gate, e);
 	if (r < 0)
 		return r;
 	*ret_listener = steal_ptr(&l);
@@ -180,6 +203,39 @@ int listener_new(const struct config *config, struct intake *intake, struct list
 const char *listener_url(const struct listener *l)
 {
 	return l->url;
+}
+
+int64_t listener_not_after(struct listener *l)
+{
+	_cleanup_(tls_unrefp)
+	struct tls *tls = current_tls(l);
+
+	return tls ? tls_not_after(tls) : 0;
+}
+
+int listener_prepare(const struct listener *l, const struct config *config, struct tls **ret_tls,
+		     struct error *e)
+{
+	*ret_tls = NULL;
+	/* insecure_http itself cannot change: what was started goes on, with the files it has */
+	if (!l->is_tls || config->server.insecure_http)
+		return 0;
+	return tls_new(&config->server, ret_tls, e);
+}
+
+void listener_apply(struct listener *l, const struct config *config, struct tls *tls)
+{
+	struct tls *old = NULL;
+
+	connections_set_timeouts(l->connections, config->server.request_timeout_ms,
+				 config->server.idle_timeout_ms);
+	if (!tls)
+		return;
+	mutex_lock(&l->mx);
+	old = l->tls;
+	l->tls = tls;
+	mutex_unlock(&l->mx);
+	tls_unref(old);
 }
 
 void listener_quiesce(struct listener *l)
@@ -195,6 +251,7 @@ void listener_free(struct listener *l)
 		MHD_stop_daemon(l->daemon);
 	fd_close(l->fd);
 	connections_free(l->connections);
-	tls_pair_deinit(&l->tls);
+	tls_unref(l->tls);
+	pthread_mutex_destroy(&l->mx);
 	free(l);
 }

@@ -15,21 +15,37 @@
 #include "util/err.h"
 
 struct config;
-struct intake;
+struct gate;
 struct listener;
+struct tls;
 
 /**
  * listener_new() - bind, listen, start the threads
- * @config: borrowed until listener_free()
- * @intake: borrowed until listener_free()
+ * @config: read during the call only
+ * @gate:   borrowed until listener_free()
  *
  * Return: 0, or a negative errno with a sentence that says what to do.
  */
-int listener_new(const struct config *config, struct intake *intake, struct listener **ret_listener,
+int listener_new(const struct config *config, struct gate *gate, struct listener **ret_listener,
 		 struct error *e) MUST_USE;
 
 /* "https://127.0.0.1:8443", with the port that the kernel chose */
 const char *listener_url(const struct listener *l);
+
+/* end of the certificate's validity, us since the epoch; 0: unknown, or plain HTTP */
+int64_t listener_not_after(struct listener *l);
+
+/**
+ * listener_prepare() - the first step of a reload: read certificate and key; changes nothing
+ * @ret_tls: for listener_apply() or tls_unref(); NULL for plain HTTP
+ *
+ * Return: 0, or a negative errno with "FILE:LINE: sentence" in @e.
+ */
+int listener_prepare(const struct listener *l, const struct config *config, struct tls **ret_tls,
+		     struct error *e) MUST_USE;
+
+/* the second step, which cannot fail. @tls: taken over */
+void listener_apply(struct listener *l, const struct config *config, struct tls *tls);
 
 void listener_quiesce(struct listener *l);
 void listener_free(struct listener *l);

@@ -11,6 +11,7 @@
 #include "intake/event.h"
 #include "intake/request_head.h"
 #include "store/payload.h"
+#include "intake/sender.h"
 
 #define BODY_CHUNK 16384 /* bytes: first room for a body of unknown length */
 
@@ -24,6 +25,7 @@ enum stage {
 struct request {
 	struct exchange exchange;
 	struct intake *intake;
+	struct gate *gate; /* of the intake */
 	struct MHD_Connection *mhd;
 	struct connection *connection;
 	enum stage stage;
@@ -54,7 +56,7 @@ static void drop_body(struct request *r)
 {
 	payload_deinit(&r->payload);
 	free(r->body);
-	intake_release(r->intake, r->capacity);
+	gate_release(r->gate, r->capacity);
 	r->body = NULL;
 	r->n = r->capacity = 0;
 }
@@ -64,7 +66,6 @@ static void request_free(struct exchange *x)
 	struct request *r = request_of(x);
 
 	drop_body(r);
-	intake_leave(r->intake);
 	free(r);
 }
 
@@ -143,6 +144,7 @@ static enum MHD_Result send_answer(struct request *r)
 
 	metric_inc(rule->metric);
 	log_outcome(r);
+	sender_note(r->intake, &r->admission, rule->status);
 	answer_render(r->outcome, r->seq, r->event.event_id, &body);
 	response = exchange_response(&body);
 	if (!response)
@@ -171,7 +173,7 @@ static void resume_with(struct request *r, enum outcome outcome)
 {
 	r->outcome = outcome;
 	r->stage = DECIDED;
-	intake_release_event(r->intake);
+	gate_release_event(r->gate);
 	MHD_resume_connection(r->mhd); /* from here on it is libmicrohttpd's again */
 }
 
@@ -257,7 +259,7 @@ static enum MHD_Result hand_to_store(struct request *r)
 {
 	struct store_op *op;
 
-	if (!intake_reserve_event(r->intake)) {
+	if (!gate_reserve_event(r->gate)) {
 		r->outcome = OUTCOME_BUSY;
 		return send_answer(r);
 	}
@@ -286,11 +288,11 @@ static enum outcome make_room(struct request *r, size_t n)
 	while (capacity < want)
 		capacity *= 2;
 	capacity = MIN_OF(capacity, max);
-	if (!intake_reserve(r->intake, capacity - r->capacity))
+	if (!gate_reserve(r->gate, capacity - r->capacity))
 		return OUTCOME_BUSY;
 	p = realloc(r->body, capacity);
 	if (!p) {
-		intake_release(r->intake, capacity - r->capacity);
+		gate_release(r->gate, capacity - r->capacity);
 		return OUTCOME_NO_MEMORY;
 	}
 	r->body = p;
@@ -300,11 +302,11 @@ static enum outcome make_room(struct request *r, size_t n)
 
 static enum outcome make_room_for_length(struct request *r, uint64_t length)
 {
-	if (!intake_reserve(r->intake, length))
+	if (!gate_reserve(r->gate, length))
 		return OUTCOME_BUSY;
 	r->body = malloc(length);
 	if (!r->body) {
-		intake_release(r->intake, length);
+		gate_release(r->gate, length);
 		return OUTCOME_NO_MEMORY;
 	}
 	r->capacity = length;
@@ -377,6 +379,7 @@ struct exchange *request_new(struct intake *in, struct MHD_Connection *mhd)
 	memset(r, 0, offsetof(struct request, event));
 	r->exchange.ops = &request_ops;
 	r->intake = in;
+	r->gate = in->gate;
 	r->mhd = mhd;
 	r->payload = PAYLOAD_NULL;
 	r->outcome = OUTCOME_NONE;
@@ -384,6 +387,5 @@ struct exchange *request_new(struct intake *in, struct MHD_Connection *mhd)
 	r->event.event_id = SLICE_NULL;
 	r->received_at = clock_now_us();
 	r->connection = exchange_connection(mhd);
-	intake_enter(in);
 	return &r->exchange;
 }

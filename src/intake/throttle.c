@@ -20,11 +20,11 @@ struct entry {
 
 struct throttle {
 	/* constant after new */
-	int64_t max_failures, window_ms;
 	unsigned char key[16]; /* so that nobody can choose addresses that share a set */
 
 	/* shared, under mx */
 	pthread_mutex_t mx;
+	int64_t max_failures, window_ms;
 	struct entry sets[N_SETS][WAYS];
 };
 
@@ -40,6 +40,14 @@ int throttle_new(int64_t max_failures, int64_t window_ms, struct throttle **ret)
 	(void)pthread_mutex_init(&t->mx, NULL); /* cannot fail with default attributes on Linux */
 	*ret = t;
 	return 0;
+}
+
+void throttle_set_limits(struct throttle *t, int64_t max_failures, int64_t window_ms)
+{
+	mutex_lock(&t->mx);
+	t->max_failures = max_failures;
+	t->window_ms = window_ms;
+	mutex_unlock(&t->mx);
 }
 
 void throttle_free(struct throttle *t)

@@ -19,6 +19,8 @@
 struct throttle;
 
 int throttle_new(int64_t max_failures, int64_t window_ms, struct throttle **ret) MUST_USE;
+/* for what comes; failures that were counted stay */
+void throttle_set_limits(struct throttle *t, int64_t max_failures, int64_t window_ms);
 void throttle_free(struct throttle *t);
 DEFINE_CLEANUP(struct throttle *, throttle_free)
 

@@ -113,7 +113,7 @@ static void token_committed(struct store_op *op)
 
 	if (op->result < 0)
 		resume_with(r, TOKEN_NOT_STORED);
-	else if (tokens_add(r->intake->tokens, token, token->issued_at) < 0)
+	else if (tokens_add(r->intake->gate->tokens, token, token->issued_at) < 0)
 		resume_with(r, TOKEN_NO_MEMORY); /* the row will expire unused */
 	else
 		resume_with(r, TOKEN_ISSUED);
@@ -157,7 +157,7 @@ static void note_failure(const struct token_request *r)
 	if (r->outcome != TOKEN_WRONG_CLIENT)
 		return;
 	metric_inc(METRIC_AUTH_FAILURES);
-	throttle_note_failure(r->intake->throttle, &r->client_address, clock_monotonic_ms());
+	throttle_note_failure(r->intake->gate->throttle, &r->client_address, clock_monotonic_ms());
 }
 
 static enum MHD_Result complete(struct exchange *x)
@@ -200,13 +200,13 @@ static enum token_outcome decide_early(struct token_request *r)
 {
 	if (!r->head.is_post)
 		return TOKEN_WRONG_METHOD;
-	r->wait_ms =
-		throttle_wait_ms(r->intake->throttle, &r->client_address, clock_monotonic_ms());
+	r->wait_ms = throttle_wait_ms(r->intake->gate->throttle, &r->client_address,
+				      clock_monotonic_ms());
 	if (r->wait_ms > 0)
 		return TOKEN_THROTTLED;
 	if (r->head.has_length && r->head.content_length > sizeof(r->body))
 		return TOKEN_TOO_LARGE;
-	if (atomic_load_explicit(&r->intake->stopping, memory_order_relaxed))
+	if (atomic_load_explicit(&r->intake->gate->stopping, memory_order_relaxed))
 		return TOKEN_STOPPING;
 	return TOKEN_UNDECIDED;
 }
@@ -230,11 +230,9 @@ static enum MHD_Result begin(struct exchange *x, const char *url, const char *me
 static void token_request_free(struct exchange *x)
 {
 	struct token_request *r = token_request_of(x);
-	struct intake *in = r->intake;
 
 	secret_wipe(r, sizeof(*r));
 	free(r);
-	intake_leave(in);
 }
 
 static const struct exchange_ops token_request_ops = {begin, take, complete, token_request_free};
@@ -254,6 +252,5 @@ struct exchange *token_request_new(struct intake *in, struct MHD_Connection *mhd
 	r->intake = in;
 	r->mhd = mhd;
 	r->connection = exchange_connection(mhd);
-	intake_enter(in);
 	return &r->exchange;
 }

@@ -14,6 +14,7 @@
 
 #define STATUS_MAX     (1024 * 1024)
 #define NAME_MAX_BYTES 256
+#define COLUMNS_MAX    16
 
 static void print_scalar(const char *name, const json_t *value)
 {
@@ -33,6 +34,70 @@ static void print_scalar(const char *name, const json_t *value)
 	buf_deinit(&line);
 }
 
+/* the lists in it, and the columns of each that a table shows */
+static const struct {
+	const char *member, *columns;
+} lists[] = {
+	{"endpoints", "endpoint last_event_at failures_in_a_row unauthorized_in_a_row silent"},
+	{"credentials", "credential type endpoint last_used_at not_after days_left"},
+};
+
+static struct value value_of(const char *name, const json_t *value)
+{
+	struct value v = {.name = name, .type = VALUE_NULL};
+
+	if (json_is_string(value)) {
+		v.type = VALUE_TEXT;
+		v.text = slice_of(json_string_value(value));
+	} else if (json_is_integer(value)) {
+		v.type = VALUE_INTEGER;
+		v.integer = json_integer_value(value);
+	} else if (json_is_boolean(value)) {
+		v.type = VALUE_TEXT;
+		v.text = json_is_true(value) ? SLICE("yes") : SLICE("no");
+	}
+	return v;
+}
+
+static void print_rows(const char *columns, json_t *rows)
+{
+	struct print_target target = print_target_stdout();
+	_cleanup_(printer_freep)
+	struct printer *printer = printer_new(&target, PRINT_TABLE, columns);
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(rows, i, row)
+	{
+		struct value values[COLUMNS_MAX];
+		const char *key;
+		json_t *value;
+		int n = 0;
+
+		json_object_foreach(row, key, value)
+		{
+			if (n < COLUMNS_MAX)
+				values[n++] = value_of(key, value);
+		}
+		if (printer)
+			(void)printer_row(values, n, printer); /* main() looks at stdout */
+	}
+	if (printer)
+		(void)printer_flush(printer); /* the same */
+}
+
+static void print_lists(const json_t *status)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
+		json_t *rows = json_object_get(status, lists[i].member);
+
+		if (json_array_size(rows) == 0)
+			continue;
+		put(stdout, "\n");
+		print_rows(lists[i].columns, rows);
+	}
+}
+
 /* objects become dotted names: "store.healthy  true" */
 /* NOLINTNEXTLINE(misc-no-recursion): jansson bounds the depth of what it has parsed */
 static void print_members(const char *prefix, json_t *object)
@@ -48,7 +113,7 @@ static void print_members(const char *prefix, json_t *object)
 			       key); /* a cut name still helps */
 		if (json_is_object(value))
 			print_members(name, value);
-		else
+		else if (!json_is_array(value))
 			print_scalar(name, value);
 	}
 }
@@ -62,6 +127,7 @@ static enum ctl_exit print_status(const struct context *ctx, json_t *status)
 		return ctl_fail(CTL_FAILED, "the daemon's answer is not a JSON object");
 	if (!ctx->args->json) {
 		print_members("", status);
+		print_lists(status);
 		return CTL_OK;
 	}
 	text = json_dumps(status, JSON_COMPACT);

@@ -99,5 +99,8 @@ enum ctl_exit cmd_trigger(const struct context *ctx);
 /* cmd_token.c */
 enum ctl_exit cmd_token(const struct context *ctx);
 
+/* cmd_reload.c */
+enum ctl_exit cmd_reload(const struct context *ctx);
+
 /* cmd_status.c */
 enum ctl_exit cmd_status(const struct context *ctx);

@@ -235,6 +235,17 @@ const struct command commands[] = {
 		.example = "riskhookctl status",
 	},
 	{
+		.name = "reload",
+		.run = cmd_reload,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "",
+		.help = "let the running daemon read its configuration again",
+		.details = "Certificates, credentials, endpoints, handlers and limits. An error "
+			   "keeps the old ones.\nSIGHUP does the same.",
+		.example = "riskhookctl reload",
+	},
+	{
 		.name = "check-config",
 		.run = cmd_check_config,
 		.needs = NEEDS_SECRETS,

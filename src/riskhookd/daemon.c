@@ -12,21 +12,28 @@
 #include "dispatch/dispatcher.h"
 #include "intake/intake.h"
 #include "intake/listener.h"
+#include "intake/tls.h"
 #include "intake/tokens.h"
+#include "jq/check.h"
+#include "riskhookd/reload_desk.h"
+#include "riskhookd/reminder.h"
 #include "store/reader.h"
 #include "store/store.h"
 #include "store/token_store.h"
+#include "util/buf.h"
 
 #define OTHER_DESCRIPTORS 1024 /* store, admin side, the handlers' pipes and sockets */
 
 struct daemon {
-	const struct config *config;
+	struct config *config; /* the newest that was accepted; one owner */
 	struct store *store;
 	struct dispatcher *dispatcher;
 	struct tokens *tokens;
-	struct intake *intake;
+	struct gate *gate;
 	struct listener *listener;
 	struct admin *admin;
+	struct reload_desk desk;
+	struct reminder reminder;
 	bool stopped;
 };
 
@@ -82,13 +89,56 @@ static void on_change(void *arg)
 	dispatcher_refresh(d->dispatcher);
 }
 
-static int start(struct daemon *d, struct error *e)
+/* for the admin side */
+static int on_reload(void *arg, struct error *e)
+{
+	struct daemon *d = arg;
+
+	return reload_desk_ask(&d->desk, e);
+}
+
+static int64_t on_certificate_end(void *arg)
+{
+	struct daemon *d = arg;
+
+	return listener_not_after(d->listener);
+}
+
+static int start_intake(struct daemon *d, struct error *e)
+{
+	struct intake *in = NULL;
+	int r;
+
+	r = gate_new(d->config, d->store, d->tokens, &d->gate, e);
+	if (r == 0)
+		r = reminder_recall(d->gate, d->config->store.path, e);
+	if (r == 0)
+		r = intake_new(d->config, d->gate, &in, e);
+	if (r < 0)
+		return r;
+	gate_open(d->gate, in);
+	return listener_new(d->config, d->gate, &d->listener, e);
+}
+
+static int start_admin(struct daemon *d, struct error *e)
 {
 	struct admin_subject subject = {
+		.store = d->store,
+		.gate = d->gate,
+		.tokens = d->tokens,
+		.url = listener_url(d->listener),
 		.started_at = clock_now_us(),
 		.on_change = on_change,
+		.reload = on_reload,
+		.certificate_end = on_certificate_end,
 		.arg = d,
 	};
+
+	return admin_new(d->config, &subject, &d->admin, e);
+}
+
+static int start(struct daemon *d, struct error *e)
+{
 	int r;
 
 	r = store_new(d->config, on_events, d, &d->store, e);
@@ -99,18 +149,18 @@ static int start(struct daemon *d, struct error *e)
 	if (r == 0)
 		r = load_tokens(d, e);
 	if (r == 0)
-		r = intake_new(d->config, d->store, d->tokens, &d->intake, e);
+		r = start_intake(d, e);
 	if (r == 0)
-		r = listener_new(d->config, d->intake, &d->listener, e);
+		r = start_admin(d, e);
 	if (r < 0)
 		return r;
-	subject.store = d->store;
-	subject.tokens = d->tokens;
-	subject.url = listener_url(d->listener);
-	return admin_new(d->config, &subject, &d->admin, e);
+	d->reminder =
+		(struct reminder){.gate = d->gate, .listener = d->listener, .store = d->store};
+	config_wipe_secrets(d->config);
+	return 0;
 }
 
-int daemon_new(const struct config *config, struct daemon **ret_daemon, struct error *e)
+int daemon_new(struct config *config, struct daemon **ret_daemon, struct error *e)
 {
 	_cleanup_(daemon_freep)
 	struct daemon *d = calloc(1, sizeof(*d));
@@ -118,7 +168,8 @@ int daemon_new(const struct config *config, struct daemon **ret_daemon, struct e
 
 	if (!d)
 		return error_set(e, -ENOMEM, "out of memory");
-	d->config = config;
+	d->config = config_ref(config);
+	reload_desk_init(&d->desk);
 	raise_descriptor_limit(config);
 	r = start(d, e);
 	if (r < 0)
@@ -132,6 +183,69 @@ const char *daemon_url(const struct daemon *d)
 	return listener_url(d->listener);
 }
 
+static void warn_of_fixed(const struct config *before, const struct config *after)
+{
+	struct buf names = BUF_INIT(4096);
+
+	config_append_fixed(before, after, &names);
+	if (names.n)
+		log_warning("these options have changed and need a restart to take effect: %s",
+			    names.p);
+	buf_deinit(&names);
+}
+
+/* nothing in here can fail */
+static void go_on_with(struct daemon *d, struct config *config, struct intake *in, struct tls *tls)
+{
+	listener_apply(d->listener, config, tls);
+	gate_open(d->gate, in);
+	log_set_level((enum log_level)config->log.level);
+	warn_of_fixed(d->config, config);
+	config_wipe_secrets(config);
+	config_free(d->config);
+	d->config = config;
+}
+
+int daemon_reload(struct daemon *d, struct error *e)
+{
+	_cleanup_(config_freep)
+	struct config *config = NULL;
+	_cleanup_(intake_freep)
+	struct intake *in = NULL;
+	_cleanup_(tls_unrefp)
+	struct tls *tls = NULL;
+	int r;
+
+	r = config_load(d->config->path, CONFIG_WITH_SECRETS, &config, e);
+	if (r == 0)
+		r = jq_check_config(config, e);
+	if (r == 0)
+		r = listener_prepare(d->listener, config, &tls, e);
+	if (r == 0)
+		r = intake_new(config, d->gate, &in, e);
+	if (r == 0)
+		r = dispatcher_reload(d->dispatcher, config, e); /* the last that can fail */
+	if (r < 0)
+		return r;
+	go_on_with(d, steal_ptr(&config), steal_ptr(&in), steal_ptr(&tls));
+	return 0;
+}
+
+int64_t daemon_begin_reload(struct daemon *d)
+{
+	return reload_desk_begin(&d->desk);
+}
+
+void daemon_answer_reload(struct daemon *d, int64_t ticket, int result, const struct error *e)
+{
+	reload_desk_answer(&d->desk, ticket, result, e);
+}
+
+int64_t daemon_remind(struct daemon *d)
+{
+	return reminder_run(&d->reminder);
+}
+
 void daemon_stop(struct daemon *d)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + d->config->server.stop_timeout_ms;
@@ -139,16 +253,19 @@ void daemon_stop(struct daemon *d)
 	if (d->stopped) /* do not wait for stop_timeout again */
 		return;
 	d->stopped = true;
+	reload_desk_close(&d->desk);
 	if (d->admin)
 		admin_note_stopping(d->admin);
-	if (d->intake)
-		intake_stop(d->intake);
+	if (d->gate)
+		gate_stop(d->gate);
 	if (d->listener)
 		listener_quiesce(d->listener);
-	if (d->intake && !intake_drain(d->intake, deadline_ms))
+	if (d->gate && !gate_drain(d->gate, deadline_ms))
 		log_warning("requests were still under way when stop_timeout ended");
 	if (d->dispatcher)
 		dispatcher_stop(d->dispatcher, deadline_ms);
+	if (d->reminder.gate)
+		reminder_save(&d->reminder);
 	if (d->store)
 		store_stop(d->store); /* after it no connection is suspended */
 }
@@ -160,9 +277,11 @@ void daemon_free(struct daemon *d)
 	daemon_stop(d);
 	admin_free(d->admin);
 	listener_free(d->listener);
-	intake_free(d->intake);
+	gate_free(d->gate);
 	dispatcher_free(d->dispatcher);
 	store_free(d->store);
 	tokens_free(d->tokens);
+	config_free(d->config);
+	reload_desk_deinit(&d->desk);
 	free(d);
 }

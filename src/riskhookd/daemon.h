@@ -3,6 +3,7 @@
  * The daemon: owns every subsystem, starts and stops them in order
  *
  *	start: store -> dispatcher -> intake -> listener -> admin
+ *	reload: everything new is made and checked, then put in place; see daemon_reload()
  *	stop:  listener quiesces -> requests get their answers -> dispatcher -> store -> the rest
  *
  * Threads: main alone.
@@ -17,12 +18,28 @@ struct daemon;
 
 /**
  * daemon_new() - start everything; when it returns 0 connections are accepted
- * @config: borrowed until daemon_free()
+ * @config: one more owner
  */
-int daemon_new(const struct config *config, struct daemon **ret_daemon, struct error *e) MUST_USE;
+int daemon_new(struct config *config, struct daemon **ret_daemon, struct error *e) MUST_USE;
 
 /* "https://127.0.0.1:8443" */
 const char *daemon_url(const struct daemon *d);
+
+/**
+ * daemon_reload() - read the configuration again and go on with it
+ *
+ * Certificate, credentials, endpoints, handlers and limits; nobody is refused meanwhile, and open
+ * connections stay. Options that cannot change are warned of. Whoever asked at the admin socket
+ * gets the result by daemon_answer_reload().
+ *
+ * Return: 0, or a negative errno with "FILE:LINE: sentence" in @e; then nothing has changed.
+ */
+int daemon_reload(struct daemon *d, struct error *e) MUST_USE;
+int64_t daemon_begin_reload(struct daemon *d);
+void daemon_answer_reload(struct daemon *d, int64_t ticket, int result, const struct error *e);
+
+/* remind of what is due. Return: milliseconds after which to call again */
+int64_t daemon_remind(struct daemon *d);
 
 /* no event that was promised is lost: finish what runs within `stop_timeout`, then stop */
 void daemon_stop(struct daemon *d);

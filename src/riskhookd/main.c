@@ -4,16 +4,19 @@
  *
  *	parse the command line -> load the configuration -> start -> wait for a signal -> stop
  */
+#include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <systemd/sd-daemon.h>
 
+#include "core/clock.h"
 #include "core/config.h"
 #include "core/log.h"
 #include "core/options.h"
 #include "core/tls_pair.h"
+#include "intake/tls.h"
 #include "jq/check.h"
 #include "jq/evaluator.h"
 #include "riskhookd/arguments.h"
@@ -28,22 +31,22 @@ static int load(const char *path, struct config **ret_config)
 	if (r == 0)
 		r = jq_check_config(*ret_config, &e);
 	if (r < 0)
-		fprintf(stderr, "%s\n", e.text);
+		(void)fprintf(stderr, "%s\n", e.text); /* nowhere else to say it */
 	return r;
 }
 
 static int check_tls(const struct server_config *server)
 {
-	_cleanup_(tls_pair_deinit)
-	struct tls_pair pair = TLS_PAIR_NULL;
+	_cleanup_(tls_unrefp)
+	struct tls *tls = NULL;
 	struct error e = ERROR_INIT;
 	int r;
 
 	if (server->insecure_http)
 		return 0;
-	r = tls_pair_read(server->tls_certificate, server->tls_private_key, &pair, &e);
+	r = tls_new(server, &tls, &e);
 	if (r < 0)
-		fprintf(stderr, "%s\n", e.text);
+		(void)fprintf(stderr, "%s\n", e.text); /* nowhere else to say it */
 	return r;
 }
 
@@ -72,16 +75,44 @@ static void block_signals(sigset_t *ret_set)
 	(void)signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is told by the write's result */
 }
 
-static void wait_for_stop(const sigset_t *set)
+static void notify_ready(const struct daemon *daemon, const char *remark, const char *detail)
+{
+	/* without systemd there is nobody to tell */
+	(void)sd_notifyf(0, "READY=1\nSTATUS=listening on %s%s%s", daemon_url(daemon), remark,
+			 detail);
+}
+
+static void reload(struct daemon *daemon)
+{
+	int64_t ticket = daemon_begin_reload(daemon);
+	struct error e = ERROR_INIT;
+	int r;
+
+	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
+			 clock_monotonic_us());
+	r = daemon_reload(daemon, &e);
+	if (r < 0) {
+		log_error("reload refused, the old configuration stays: %s", e.text);
+		notify_ready(daemon, "; the last reload was refused: ", e.text);
+	} else {
+		log_notice("configuration reloaded");
+		notify_ready(daemon, "", "");
+	}
+	daemon_answer_reload(daemon, ticket, r, &e);
+}
+
+static void wait_for_stop(struct daemon *daemon, const sigset_t *set)
 {
 	for (;;) {
-		int number = sigwaitinfo(set, NULL);
+		int64_t wait_ms = daemon_remind(daemon);
+		struct timespec wait = {.tv_sec = wait_ms / 1000,
+					.tv_nsec = wait_ms % 1000 * 1000000};
+		int number = sigtimedwait(set, NULL, &wait);
 
 		if (number < 0)
-			continue; /* EINTR */
+			continue; /* EAGAIN: time for reminders; EINTR */
 		if (number == SIGHUP) {
-			log_warning("SIGHUP: this version reads its configuration at start only; "
-				    "restart it to apply changes");
+			reload(daemon);
 			continue;
 		}
 		log_notice("%s: stopping", number == SIGTERM ? "SIGTERM" : "SIGINT");
@@ -107,8 +138,9 @@ static int run(const char *path)
 		return EXIT_FAILURE;
 	}
 	log_notice("riskhookd " RISKHOOK_VERSION " is ready: listening on %s", daemon_url(daemon));
-	(void)sd_notifyf(0, "READY=1\nSTATUS=listening on %s", daemon_url(daemon));
-	wait_for_stop(&set);
+	notify_ready(daemon, "", "");
+	config_free(steal_ptr(&config)); /* the daemon has it, until the first reload */
+	wait_for_stop(daemon, &set);
 	(void)sd_notify(0, "STOPPING=1"); /* without systemd there is nobody to tell */
 	daemon_stop(daemon);
 	log_notice("stopped");

@@ -46,6 +46,7 @@ enum store_op_kind {
 	STORE_OP_PAUSE,        /* struct pause_op, store/drive.h */
 	STORE_OP_CHANGE,       /* struct change_op, store/drive.h */
 	STORE_OP_REPLAY,       /* struct replay_op, store/drive.h */
+	STORE_OP_USE,          /* struct use_op, store/uses.h */
 	STORE_OP_KINDS
 };
 

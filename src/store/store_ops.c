@@ -15,6 +15,7 @@
 #include "store/payload.h"
 #include "store/queue.h"
 #include "store/token_store.h"
+#include "store/uses.h"
 
 enum statement {
 	BEGIN,
@@ -40,6 +41,7 @@ enum statement {
 	ATTEMPT_FINISH,
 	DELIVERY_FINISH,
 	DELIVERY_RELEASE,
+	USE_UPSERT,
 	ATTEMPTS_RECOVER,
 	DELIVERIES_RECOVER,
 	TOKEN_INSERT,
@@ -151,6 +153,8 @@ static const char *const sql[STATEMENTS] = {
 		"    AND live.eval_id = ended.eval_id AND live.eval_id <> ''"
 		"    AND live.state IN ('pending', 'running', 'held')"
 		"  ORDER BY live.delivery LIMIT 1)",
+	[USE_UPSERT] = "INSERT INTO uses (kind, name, used_at) VALUES (?1, ?2, ?3)"
+		       " ON CONFLICT (kind, name) DO UPDATE SET used_at = excluded.used_at",
 	[ATTEMPTS_RECOVER] = "UPDATE attempts SET ended_at = ?1, outcome = 'interrupted',"
 			     " reason = 'riskhookd ended while it ran'"
 			     " WHERE ended_at IS NULL AND delivery IN"
@@ -575,6 +579,17 @@ static int run_token_revoke(struct writer *w, struct store_op *base)
 	return r;
 }
 
+static int run_use(struct writer *w, struct store_op *base)
+{
+	struct use_op *op = container_of(base, struct use_op, op);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < op->n_uses; i++)
+		r = run(w, USE_UPSERT, "ssi", use_kind_name(op->uses[i].kind), op->uses[i].name,
+			op->uses[i].used_at);
+	return r;
+}
+
 int writer_run(struct writer *w, struct store_op *op)
 {
 	static int (*const functions[STORE_OP_KINDS])(struct writer *, struct store_op *) = {
@@ -589,6 +604,7 @@ int writer_run(struct writer *w, struct store_op *op)
 		[STORE_OP_PAUSE] = run_pause,
 		[STORE_OP_CHANGE] = run_change,
 		[STORE_OP_REPLAY] = run_replay,
+		[STORE_OP_USE] = run_use,
 	};
 
 	return functions[op->kind](w, op);

@@ -47,6 +47,7 @@ check_tree() {
 
         # library header -> the files that may include it
         library["^openssl/"]    = "^(core/crypto|core/tls_pair|riskhookctl/certificate)\\.c$"
+        library["^gnutls/"]     = "^intake/tls\\.c$"
         library["^sqlite3"]     = "^store/"
         library["^microhttpd"]  = "^(intake/(listener|connections|exchange|request|request_head|token_request)|admin/[a-z_]+)\\.[ch]$"
         library["^ini\\.h"]     = "^core/config\\.c$"
@@ -142,6 +143,7 @@ self_test() {
     expect bad core/options.c '<ini.h>'
     expect bad dispatch/routing.c '<jq.h>'
     expect bad jq/host.c '"store/store.h"'
+    expect bad intake/listener.c '<gnutls/gnutls.h>'
     expect bad store/store.c '<systemd/sd-daemon.h>'
     expect bad riskhookctl/main.c '<curl/curl.h>'
     expect bad elsewhere/thing.c '"util/buf.h"'
@@ -152,6 +154,7 @@ self_test() {
     expect good dispatch/exec.c '"core/clock.h"'
     expect good store/store.c '"intake/event.h"'
     expect good store/store.c '<sqlite3.h>'
+    expect good intake/tls.c '<gnutls/gnutls.h>'
     expect good intake/request.c '"store/store.h"'
     expect good admin/admin.c '<microhttpd.h>'
     expect good riskhookd/daemon.c '"dispatch/dispatcher.h"'

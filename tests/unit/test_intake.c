@@ -22,10 +22,17 @@ struct world {
 	struct endpoint_config endpoints[2];
 	struct credential_config credentials[2];
 	struct config config;
+	struct gate *gate;
 	struct intake *intake;
 	struct request_head head; /* one that is let in */
 	struct admission admission;
 };
+
+static void open_gate(struct world *w)
+{
+	assert_int_equal(intake_new(&w->config, w->gate, &w->intake, NULL), 0);
+	gate_open(w->gate, w->intake);
+}
 
 static int make(void **state)
 {
@@ -59,14 +66,15 @@ static int make(void **state)
 	assert_int_equal(prefix_parse(SLICE("10.0.0.0/8"), &w.ten), 0);
 	assert_int_equal(prefix_parse(SLICE("127.0.0.1"), &w.proxy), 0);
 	assert_int_equal(address_parse(SLICE("10.1.2.3"), &w.head.peer), 0);
-	assert_int_equal(intake_new(&w.config, NULL, NULL, &w.intake, NULL), 0);
+	assert_int_equal(gate_new(&w.config, NULL, NULL, &w.gate, NULL), 0);
+	open_gate(&w);
 	*state = &w;
 	return 0;
 }
 
 static int unmake(void **state)
 {
-	intake_free(((struct world *)*state)->intake);
+	gate_free(((struct world *)*state)->gate);
 	return 0;
 }
 
@@ -99,7 +107,7 @@ static void test_order_of_decisions(void **state)
 		.content_length = MAX_BODY + 1,
 	};
 	assert_int_equal(address_parse(SLICE("192.0.2.1"), &head->peer), 0);
-	intake_stop(w->intake);
+	gate_stop(w->gate);
 
 	assert_int_equal(decide(w), OUTCOME_NOT_FOUND);
 	assert_null(w->admission.endpoint);
@@ -173,9 +181,8 @@ static void test_expired_credential(void **state)
 {
 	struct world *w = *state;
 
-	intake_free(w->intake);
 	w->credentials[0].not_after_us = NOW_US;
-	assert_int_equal(intake_new(&w->config, NULL, NULL, &w->intake, NULL), 0);
+	open_gate(w);
 	assert_int_equal(decide(w), OUTCOME_EXPIRED_CREDENTIAL);
 	assert_string_equal(w->admission.credential, "token"); /* for the log */
 }
@@ -243,44 +250,81 @@ static void test_length(void **state)
 
 static void test_budgets(void **state)
 {
-	struct intake *in = ((struct world *)*state)->intake;
+	struct gate *gate = ((struct world *)*state)->gate;
 
-	assert_true(intake_reserve(in, 60));
-	assert_false(intake_reserve(in, 41));
-	assert_true(intake_reserve(in, 40)); /* what was refused took nothing */
-	assert_true(intake_reserve(in, 0));
-	assert_false(intake_reserve(in, 1));
-	intake_release(in, 60);
-	assert_true(intake_reserve(in, 60));
-	intake_release(in, 100);
-	assert_true(intake_reserve_event(in));
-	assert_true(intake_reserve_event(in));
-	assert_false(intake_reserve_event(in));
-	intake_release_event(in);
-	assert_true(intake_reserve_event(in));
-	intake_release_event(in);
-	intake_release_event(in);
-	assert_int_equal(in->pending_bytes, 0);
-	assert_int_equal(in->pending_events, 0);
+	assert_true(gate_reserve(gate, 60));
+	assert_false(gate_reserve(gate, 41));
+	assert_true(gate_reserve(gate, 40)); /* what was refused took nothing */
+	assert_true(gate_reserve(gate, 0));
+	assert_false(gate_reserve(gate, 1));
+	gate_release(gate, 60);
+	assert_true(gate_reserve(gate, 60));
+	gate_release(gate, 100);
+	assert_true(gate_reserve_event(gate));
+	assert_true(gate_reserve_event(gate));
+	assert_false(gate_reserve_event(gate));
+	gate_release_event(gate);
+	assert_true(gate_reserve_event(gate));
+	gate_release_event(gate);
+	gate_release_event(gate);
+	assert_int_equal(gate->pending_bytes, 0);
+	assert_int_equal(gate->pending_events, 0);
 }
 
 static void *leave(void *arg)
 {
-	intake_leave(arg);
+	struct world *w = arg;
+
+	gate_leave(w->gate, w->intake);
 	return NULL;
 }
 
 static void test_drain(void **state)
 {
-	struct intake *in = ((struct world *)*state)->intake;
+	struct world *w = *state;
 	pthread_t thread;
 
-	assert_true(intake_drain(in, 0));
-	intake_enter(in);
-	assert_false(intake_drain(in, clock_monotonic_ms()));
-	assert_int_equal(thread_start(&thread, "leave", leave, in), 0);
-	assert_true(intake_drain(in, INT64_MAX));
+	assert_true(gate_drain(w->gate, 0));
+	assert_ptr_equal(gate_enter(w->gate), w->intake);
+	assert_false(gate_drain(w->gate, clock_monotonic_ms()));
+	assert_int_equal(thread_start(&thread, "leave", leave, w), 0);
+	assert_true(gate_drain(w->gate, INT64_MAX));
 	thread_join(thread);
+}
+
+/* what is under way keeps what it began with, budgets count both together */
+static void test_a_reload_while_a_request_is_under_way(void **state)
+{
+	struct world *w = *state;
+	struct intake *old = gate_enter(w->gate);
+	struct config after = w->config;
+
+	after.server.max_body = MAX_BODY / 2;
+	assert_true(gate_reserve(w->gate, 60));
+	assert_int_equal(intake_new(&after, w->gate, &w->intake, NULL), 0);
+	gate_open(w->gate, w->intake);
+	assert_int_equal(decide(w), OUTCOME_TOO_LARGE);
+	assert_int_equal(intake_decide(old, &w->head, NOW_US, NOW_MS, &w->admission), OUTCOME_NONE);
+	assert_false(gate_reserve(w->gate, 41));
+	gate_release(w->gate, 60);
+	assert_false(gate_drain(w->gate, clock_monotonic_ms()));
+	gate_leave(w->gate, old);
+	assert_true(gate_drain(w->gate, 0));
+	open_gate(w); /* `after` goes out of scope */
+}
+
+static void test_throttle_counts_across_a_reload(void **state)
+{
+	struct world *w = *state;
+
+	w->head.authorization = SLICE("Bearer wrong");
+	for (int i = 0; i < FAILURES; i++)
+		assert_int_equal(decide(w), OUTCOME_WRONG_CREDENTIAL);
+	open_gate(w);
+	assert_int_equal(decide(w), OUTCOME_THROTTLED);
+	w->config.server.auth_failures_max = FAILURES + 1;
+	open_gate(w);
+	assert_int_equal(decide(w), OUTCOME_WRONG_CREDENTIAL);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
@@ -301,6 +345,8 @@ int main(void)
 		TEST(test_length),
 		TEST(test_budgets),
 		TEST(test_drain),
+		TEST(test_a_reload_while_a_request_is_under_way),
+		TEST(test_throttle_counts_across_a_reload),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

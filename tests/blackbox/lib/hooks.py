@@ -17,14 +17,15 @@ def script(folder, name, text):
 
 # Leaves in its folder, under HANDLER-DELIVERY-ATTEMPT, all that the system knows of how it was
 # started. (The inner shell: a redirection would show among the outer one's descriptors, for dash
-# makes it in its own process. The loop: while dash starts a program it blocks signals.) The folder appears by rename: once it can be seen it is complete.
+# makes it in its own process. No child reads the status: dash blocks all signals until a child that
+# it has started runs.) The folder appears by rename: once it can be seen it is complete.
 PROBE = r"""
 d="$1/$RISKHOOK_HANDLER-$RISKHOOK_DELIVERY_ID-$RISKHOOK_ATTEMPT"
 mkdir "$d.tmp"
 sh -c 'ls -l "$1" > "$2"' sh /proc/$$/fd "$d.tmp/fds"
 cat /proc/$$/environ > "$d.tmp/environ"
 cat /proc/$$/cmdline > "$d.tmp/cmdline"
-while IFS= read -r line; do echo "$line"; done < /proc/$$/status > "$d.tmp/status"
+while IFS= read -r line; do printf '%s\n' "$line"; done < /proc/$$/status > "$d.tmp/status"
 cat /proc/$$/stat > "$d.tmp/stat"
 readlink /proc/$$/cwd > "$d.tmp/cwd"
 cat > "$d.tmp/stdin"

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <errno.h>
+
+#include <microhttpd.h>
+
+#include "admin/admin_answer.h"
+
+void admin_reload(const struct admin_subject *subject, const char *path, struct slice body,
+		  struct admin_answer *answer)
+{
+	struct error e = ERROR_INIT;
+	int r = subject->reload(subject->arg, &e);
+
+	(void)path; /* it has one */
+	(void)body; /* there is nothing to say */
+	if (r == 0)
+		admin_answer_json(answer, json_pack("{s:s}", "result", "reloaded"));
+	else
+		admin_answer_error(answer,
+				   r == -ESHUTDOWN ? MHD_HTTP_SERVICE_UNAVAILABLE
+						   : MHD_HTTP_UNPROCESSABLE_CONTENT,
+				   e.text);
+}
