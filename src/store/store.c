@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <time.h>
 
 #include "core/clock.h"
 #include "core/config.h"
@@ -26,7 +27,9 @@
 #include "store/store_ops.h"
 #include "util/thread.h"
 
-#define STORE_MODE 0640 /* personal data: never for others */
+#define STORE_MODE    0640 /* personal data: never for others */
+#define LOCK_WAIT_MS  1000
+#define LOCK_PAUSE_MS 10
 
 struct store {
 	/* constant after new */
@@ -231,11 +234,27 @@ bool store_is_healthy(struct store *s)
 	return atomic_load(&s->healthy);
 }
 
+/* A program that a killed daemon was about to start has its descriptors until exec, a moment after
+ * the daemon's end. */
+static int wait_for_lock(int fd)
+{
+	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
+	int left_ms = LOCK_WAIT_MS;
+
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK || left_ms <= 0)
+			return -errno;
+		(void)nanosleep(&pause, NULL); /* cut short is as good */
+		left_ms -= LOCK_PAUSE_MS;
+	}
+	return 0;
+}
+
 /* a second daemon on the same store would deliver everything twice */
 static int take_lock(struct store *s, const char *path, struct error *e)
 {
 	char lock_path[4096];
-	int n;
+	int n, r;
 
 	n = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
 	if (n < 0 || (size_t)n >= sizeof(lock_path))
@@ -245,8 +264,9 @@ static int take_lock(struct store *s, const char *path, struct error *e)
 		return error_set(e, -errno,
 				 "cannot create '%s': %s; its folder must exist and be writable",
 				 lock_path, error_name(errno));
-	if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0)
-		return error_set(e, -errno, "another riskhookd is using '%s'; stop it first", path);
+	r = wait_for_lock(s->lock_fd);
+	if (r < 0)
+		return error_set(e, r, "another riskhookd is using '%s'; stop it first", path);
 	return 0;
 }
 
