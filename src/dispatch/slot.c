@@ -161,10 +161,13 @@ size_t slot_hand_over(struct slot *slot, const struct slot_round *round)
 	int r = slot->begin.op.result;
 
 	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct running *running = slot->batch[i];
+
 		if (!slot->items[i].began)
-			continue; /* somebody was quicker: held by an operator */
+			continue; /* somebody was quicker: held or paused by an operator */
 		n_begun++;
-		handler_submit(slot->handler, &steal_ptr(&slot->batch[i])->attempt);
+		slot->batch[i] = NULL;
+		handler_submit(slot->handler, &running->attempt);
 	}
 	slot->n_held -= n - n_begun;
 	slot->n_under_way -= n - n_begun;
