@@ -4,7 +4,10 @@
 import pathlib
 import time
 
+import pytest
+
 from lib.events import body
+from lib.settings import BUILD
 from lib.waiting import wait_until
 
 QUIET_SECONDS = 3
@@ -20,6 +23,7 @@ def wake_ups(pid):
     return total
 
 
+@pytest.mark.skipif(BUILD.name == "thread", reason="libtsan has a thread of its own that polls")
 def test_an_idle_daemon_is_not_woken(make_daemon):
     """One delivery is done, one waits for its retry within an hour, one for a paused handler: none
     of that needs looking at."""
