@@ -370,7 +370,7 @@ static void test_conf_is_valid(void **state)
 	assert_int_equal(c->credentials[2].type, CREDENTIAL_OAUTH_CLIENT);
 	assert_int_equal(c->credentials[2].token_ttl_ms, 3600 * 1000);
 	assert_int_equal(c->n_handlers, 1);
-	assert_int_equal(c->handlers[0].command.n, 3);
+	assert_int_equal(c->handlers[0].command.n, 5);
 	assert_int_equal(c->handlers[0].events.n, 2);
 }
 
