@@ -33,7 +33,7 @@ def test_the_ledger_has_a_line_for_each_event(make_daemon, folder):
     rows = [json.loads(line) for line in lines]
     assert sorted(row["seq"] for row in rows) == seqs
     assert list(rows[0]) == ["seq", "event_id", "event_type", "category", "eval_id", "received_at",
-                             "test", "payload"]
+                             "test", "replay", "payload"]
     assert any(line.endswith(b'"payload":' + raw + b"}") for line in lines)
     assert any(row["payload"] == json.loads(pretty) for row in rows)
     assert path.stat().st_mode & 0o777 == 0o600
