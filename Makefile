@@ -25,9 +25,9 @@ CC ?= cc
 PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 
-LIBS_DAEMON := libmicrohttpd gnutls libcrypto jansson sqlite3 inih libsystemd
+LIBS_DAEMON := libmicrohttpd gnutls libcrypto cjose jansson sqlite3 inih libsystemd libcurl
 LIBS_CTL := libcrypto jansson sqlite3 inih libsystemd libcurl
-LIBS_TEST := $(LIBS_DAEMON) libcurl cmocka
+LIBS_TEST := $(LIBS_DAEMON) cmocka
 
 # V=1 shows the commands.
 say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
@@ -100,7 +100,7 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 # One list a purpose, so that building needs no test tool and testing no web server.
 
 DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libjansson-dev \
-	libsqlite3-dev libinih-dev libsystemd-dev libcurl4-openssl-dev
+	libsqlite3-dev libinih-dev libsystemd-dev libcurl4-openssl-dev libcjose-dev
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
 	python3-cryptography curl openssl sqlite3
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
