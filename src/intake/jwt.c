@@ -167,8 +167,8 @@ bool jwt_is_one(struct slice token)
 	json_t *header = NULL;
 	struct parts parts;
 
-	if (token.n > JWT_MAX || !slice_split(&token, '.', &parts.header) ||
-	    !token.n || !memchr(token.p, '.', token.n))
+	if (token.n > JWT_MAX || !slice_split(&token, '.', &parts.header) || !token.n ||
+	    !memchr(token.p, '.', token.n))
 		return false;
 	header = load_part(parts.header);
 	return json_object_get(header, "alg") != NULL;

@@ -135,8 +135,6 @@ def test_a_key_before_any_section_is_refused(daemon):
 
 
 @pytest.mark.parametrize("text", [
-    "[credential c]\nendpoint = riskos\ntype = jwt\nissuer = https://idp.example.com\n",
-    "[credential c]\nendpoint = riskos\ntype = introspection\n",
     HANDLER + "filter = .data\n",
     HANDLER + "transform = .data\n",
     HANDLER + "mode = worker\n",
