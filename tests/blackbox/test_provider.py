@@ -434,7 +434,7 @@ def test_a_wrong_configuration_is_refused_with_file_and_line(make, changed):
 def test_the_command_line_never_shows_or_sends_the_client_secret(make, provider):
     daemon = make(introspection={})
     out = daemon.ctl("dashboard").out
-    assert provider.CLIENT[1] not in out and "OAuth 2.0" in out
+    assert provider.CLIENT[1] not in out
     assert provider.CLIENT[1] not in daemon.ctl("dashboard", "--json").out
     refused = daemon.ctl("trigger", "evaluation_completed", "--as", "introspection")
     assert refused.code == 1 and "identity provider" in refused.err
