@@ -5,7 +5,7 @@
 #   make run        build, make a demo configuration under build/demo, start the daemon
 #   make demo       the same tour, unattended
 #   make check      build and pass all tests
-#   make lint       format, layers, limits, clang-tidy, cppcheck
+#   make lint       format, layers, limits, clang-tidy, cppcheck, timing of credential checks
 #   make fuzz       FUZZ_SECONDS (30) of libFuzzer for each parser
 #   make bench      measure, with nginx and webhook on the same machine for comparison
 #   make bench-delivery   how fast events reach handlers, and what a long backlog costs
@@ -27,9 +27,9 @@ CC ?= cc
 PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 
-LIBS_DAEMON := libmicrohttpd gnutls libcrypto jansson sqlite3 libzstd inih libsystemd
+LIBS_DAEMON := libmicrohttpd gnutls libcrypto cjose jansson sqlite3 libzstd inih libsystemd libcurl
 LIBS_CTL := libcrypto jansson sqlite3 libzstd inih libsystemd libcurl
-LIBS_TEST := $(LIBS_DAEMON) libcurl cmocka
+LIBS_TEST := $(LIBS_DAEMON) cmocka
 JQ := -ljq -lonig # without a file for pkg-config
 
 # V=1 shows the commands.
@@ -111,10 +111,11 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 
 DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libjansson-dev \
 	libsqlite3-dev libzstd-dev libinih-dev libjq-dev libonig-dev libsystemd-dev \
-	libcurl4-openssl-dev
+	libcurl4-openssl-dev libcjose-dev
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
 	python3-cryptography curl openssl sqlite3
-DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
+DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
+	valgrind
 DEPS_MODEL := gcc libc6-dev spin
 DEPS_BENCH := $(DEPS_BUILD) python3 openssl wrk nginx-light webhook
 
@@ -223,13 +224,14 @@ check-reports:
 
 # ---- lint --------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c)
+C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/timing/*.c)
 H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h)
 
-.PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck
+.PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck lint-timing
 lint:
 	@$(MAKE) --no-print-directory deps-lint
-	@$(MAKE) --no-print-directory lint-format lint-layers lint-limits lint-tidy lint-cppcheck
+	@$(MAKE) --no-print-directory lint-format lint-layers lint-limits lint-tidy lint-cppcheck \
+		lint-timing
 
 lint-format:
 	@tests/lint/format.sh $(C_FILES) $(H_FILES)
@@ -240,6 +242,13 @@ lint-tidy:
 	@tests/lint/tidy.sh $(C_FILES) -- $(CPPFLAGS) -std=gnu11 -O2
 lint-cppcheck:
 	@tests/lint/cppcheck.sh $(C_FILES)
+
+$(B)/timing/%: $(B)/obj/tests/timing/%.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON))
+
+lint-timing: $(B)/timing/credentials
+	@tests/lint/timing.sh $<
 
 # ---- fuzz --------------------------------------------------------------------------------------
 # clang's libFuzzer with the address and undefined-behaviour sanitizers, in a build of its own.

@@ -145,16 +145,12 @@ static char *next_line(char *out, int size, void *arg)
 	return out;
 }
 
-static void fail_unknown_option(struct parser *p, const char *name, const char *value)
+static void fail_unknown_option(struct parser *p, const char *name)
 {
 	const char *section = section_word(p->section);
 	struct nearest near = NEAREST_INIT(slice_of(name));
 	char hint[NEAREST_TEXT_SIZE];
 
-	if (option_is_unsupported(section, name, value)) {
-		FAIL(p, -EINVAL, "'%s' is not supported by this version", name);
-		return;
-	}
 	for (size_t i = 0; i < n_options; i++)
 		if (strcmp(options[i].section, section) == 0)
 			nearest_offer(&near, options[i].name);
@@ -168,10 +164,6 @@ static void read_option(struct parser *p, const struct option *o, const char *va
 	struct error e = ERROR_INIT;
 	int r;
 
-	if (option_is_unsupported(o->section, o->name, value)) {
-		FAIL(p, -EINVAL, "'%s = %s' is not supported by this version", o->name, value);
-		return;
-	}
 	if (given->file == p->file && given->line && !option_is_list(o)) {
 		FAIL(p, -EINVAL, "'%s' was already given in line %d", o->name, given->line);
 		return;
@@ -200,7 +192,7 @@ static int on_option(void *arg, const char *section, const char *name, const cha
 	if (o)
 		read_option(p, o, value);
 	else
-		fail_unknown_option(p, name, value);
+		fail_unknown_option(p, name);
 	return p->result == 0;
 }
 

@@ -74,6 +74,8 @@ enum credential_type {
 	CREDENTIAL_BASIC,
 	CREDENTIAL_BEARER,
 	CREDENTIAL_OAUTH_CLIENT, /* tokens of our own token endpoint */
+	CREDENTIAL_JWT,
+	CREDENTIAL_INTROSPECTION,
 };
 
 #define CONFIG_TOKEN_PATH "/oauth/token" /* of the token endpoint; no [endpoint] may have it */
@@ -155,14 +157,26 @@ struct credential_config {
 	char *endpoint;
 	int type; /* enum credential_type */
 	char *username;
-	char *password_file; /* as given */
-	char *password_hash; /* "scrypt:..." */
-	char *token_file;    /* as given */
-	char *token_hash;    /* "sha256:..." */
-	char *client_id;
+	char *password_file;      /* as given */
+	char *password_hash;      /* "scrypt:..." */
+	char *token_file;         /* as given */
+	char *token_hash;         /* "sha256:..." */
+	char *client_id;          /* oauth_client: the sender's; introspection: ours */
 	char *client_secret_file; /* as given */
 	char *client_secret_hash; /* "scrypt:..." */
 	int64_t token_ttl_ms;
+	char *issuer;                  /* jwt: `iss`; introspection: the same, or NULL */
+	char *audience;                /* the same for `aud` */
+	char *jwks_uri;                /* jwt: https://..., or NULL */
+	char *jwks_file;               /* jwt: path, or NULL */
+	struct string_list algorithms; /* jwt: names of RFC 7518; empty: the default ones */
+	char *required_scope;          /* separated by blanks, or NULL */
+	int64_t leeway_ms;             /* between our clock and the provider's */
+	int64_t jwks_refresh_ms, jwks_refresh_min_ms, jwks_stale_for_ms;
+	char *introspection_uri; /* https://... */
+	int64_t introspection_cache_ms;
+	char *provider_ca; /* path, or NULL: the system's authorities */
+	int64_t provider_timeout_ms;
 	char *secret; /* content of the file, without its trailing newline; or NULL */
 	size_t secret_n;
 	char *secret_path;     /* the file that was read */

@@ -242,6 +242,10 @@ static int check_type(const struct config *config, const struct credential_confi
 		return check_bearer(c, s, e);
 	case CREDENTIAL_OAUTH_CLIENT:
 		return check_oauth_client(config, c, s, e);
+	case CREDENTIAL_JWT:
+		return config_check_jwt(c, s, e);
+	case CREDENTIAL_INTROSPECTION:
+		return config_check_introspection(c, s, e);
 	}
 	return -EINVAL;
 }

@@ -89,18 +89,23 @@ static const struct {
 	[CREDENTIAL_BEARER] = {"token_file", offsetof(struct credential_config, token_file)},
 	[CREDENTIAL_OAUTH_CLIENT] = {"client_secret_file",
 				     offsetof(struct credential_config, client_secret_file)},
+	[CREDENTIAL_JWT] = {NULL, 0},
+	[CREDENTIAL_INTROSPECTION] = {"client_secret_file",
+				      offsetof(struct credential_config, client_secret_file)},
 };
 
 static int read_credential_secret(struct loader *l, const struct section *s, struct error *e)
 {
 	struct credential_config *credential = section_target(l, s);
 	const char *option = secret_files[credential->type].option;
-	const char *name = *(char **)((char *)credential + secret_files[credential->type].offset);
+	const char *name =
+		option ? *(char **)((char *)credential + secret_files[credential->type].offset)
+		       : NULL;
 	struct error why = ERROR_INIT;
 	int r;
 
 	if (!name)
-		return 0; /* a hash */
+		return 0; /* a hash, or a type without a secret */
 	r = secret_read(l->config->directory, name, credential, &why);
 	if (r < 0)
 		(void)section_error(s, option, e, "%s", why.text); /* the reason's code says more */

@@ -79,6 +79,11 @@ int section_error(const struct section *s, const char *option, struct error *e, 
 
 /* fill in what depends on other options, then check all that a single option cannot know */
 int config_check(struct loader *l, struct error *e) MUST_USE;
+/* the types of credentials whose tokens another server vouches for */
+int config_check_jwt(const struct credential_config *c, const struct section *s,
+		     struct error *e) MUST_USE;
+int config_check_introspection(const struct credential_config *c, const struct section *s,
+			       struct error *e) MUST_USE;
 /* warn about what is allowed but odd; secrets have been read */
 void config_warn(const struct loader *l, int64_t now_us);
 

@@ -30,6 +30,12 @@ struct buf;
 	ROW(TOKENS_ISSUED, "riskhook_tokens_issued_total", counter, "OAuth 2.0 tokens issued")     \
 	ROW(TOKENS_REFUSED, "riskhook_tokens_refused_total", counter,                              \
 	    "OAuth 2.0 token requests answered 4xx")                                               \
+	ROW(AUTH_WAITS, "riskhook_auth_waits_total", counter,                                      \
+	    "times that a request waited for a provider to vouch for its token")                   \
+	ROW(PROVIDER_REQUESTS, "riskhook_provider_requests_total", counter,                        \
+	    "requests to identity providers: keys and introspection")                              \
+	ROW(PROVIDER_FAILURES, "riskhook_provider_failures_total", counter,                        \
+	    "requests to identity providers that failed")                                          \
 	ROW(REFUSED, "riskhook_requests_refused_total", counter,                                   \
 	    "requests answered 403, 404, 405, 413 or 415")                                         \
 	ROW(UNAVAILABLE, "riskhook_requests_unavailable_total", counter, "requests answered 503")  \

@@ -6,6 +6,7 @@
 
 #define AT(section, member) offsetof(struct section##_config, member)
 #define ONLY(type)          (1U << (type))
+#define PROVIDED            (ONLY(CREDENTIAL_JWT) | ONLY(CREDENTIAL_INTROSPECTION))
 
 #define SECOND 1000LL
 #define MINUTE (60 * SECOND)
@@ -21,7 +22,10 @@ static const char *const log_levels[] = {"",       "",     "",      "error", "wa
 static const char *const log_formats[] = {"journal", "text", "json", NULL};
 static const char *const compressions[] = {"none", "zstd", NULL};
 static const char *const dedup_modes[] = {"event", "evaluation", NULL};
-static const char *const credential_types[] = {"basic", "bearer", "oauth_client", NULL};
+static const char *const credential_types[] = {"basic", "bearer",        "oauth_client",
+					       "jwt",   "introspection", NULL};
+static const char *const jws_algorithms[] = {"RS256", "RS384", "RS512", "PS256", "PS384",
+					     "PS512", "ES256", "ES384", "ES512", NULL};
 static const char *const handler_types[] = {"exec", "unix", NULL};
 static const char *const handler_modes[] = {"event", "worker", NULL};
 static const char *const handler_orders[] = {"evaluation", "none", NULL};
@@ -130,10 +134,12 @@ const struct option options[] = {
 	 .types = ONLY(CREDENTIAL_BEARER), .reloadable = true,
 	 .help = "sha256: and the hex digest of the token"},
 	{"credential", "client_id", OPTION_STRING, AT(credential, client_id),
-	 .types = ONLY(CREDENTIAL_OAUTH_CLIENT), .reloadable = true,
-	 .help = "name of the client at the token endpoint"},
+	 .types = ONLY(CREDENTIAL_OAUTH_CLIENT) | ONLY(CREDENTIAL_INTROSPECTION),
+	 .reloadable = true,
+	 .help = "name of the client at our token endpoint, or our name at the provider's"},
 	{"credential", "client_secret_file", OPTION_SECRET_PATH, AT(credential, client_secret_file),
-	 .types = ONLY(CREDENTIAL_OAUTH_CLIENT), .reloadable = true,
+	 .types = ONLY(CREDENTIAL_OAUTH_CLIENT) | ONLY(CREDENTIAL_INTROSPECTION),
+	 .reloadable = true,
 	 .help = "file with the client's secret; relative: in $CREDENTIALS_DIRECTORY, then beside "
 		 "the configuration"},
 	{"credential", "client_secret_hash", OPTION_STRING, AT(credential, client_secret_hash),
@@ -147,8 +153,49 @@ const struct option options[] = {
 	{"credential", "not_after", OPTION_TIME, AT(credential, not_after_us), .reloadable = true,
 	 .help = "accepted until this time"},
 	{"credential", "lenient", OPTION_BOOL, AT(credential, lenient), "no",
-	 .types = ONLY(CREDENTIAL_BEARER), .reloadable = true,
+	 .types = ONLY(CREDENTIAL_BEARER) | PROVIDED, .reloadable = true,
 	 .help = "accept the bare token, without 'Bearer', too"},
+	{"credential", "issuer", OPTION_STRING, AT(credential, issuer), .types = PROVIDED,
+	 .reloadable = true, .help = "'iss' of the tokens, character by character"},
+	{"credential", "audience", OPTION_STRING, AT(credential, audience), .types = PROVIDED,
+	 .reloadable = true, .help = "what 'aud' of the tokens must be or hold"},
+	{"credential", "jwks_uri", OPTION_STRING, AT(credential, jwks_uri),
+	 .types = ONLY(CREDENTIAL_JWT), .reloadable = true,
+	 .help = "https URL of the provider's public keys (JWK Set)"},
+	{"credential", "jwks_file", OPTION_PATH, AT(credential, jwks_file),
+	 .types = ONLY(CREDENTIAL_JWT), .reloadable = true,
+	 .help = "file with the provider's public keys, instead of the URL"},
+	{"credential", "algorithms", OPTION_WORDS, AT(credential, algorithms),
+	 .words = jws_algorithms, .types = ONLY(CREDENTIAL_JWT), .reloadable = true,
+	 .help = "signatures that are accepted; none given: RS256, PS256, ES256"},
+	{"credential", "required_scope", OPTION_STRING, AT(credential, required_scope),
+	 .types = PROVIDED, .reloadable = true,
+	 .help = "scopes that a token must have, separated by blanks; without them 403"},
+	{"credential", "leeway", OPTION_DURATION, AT(credential, leeway_ms), "60s", 0, 5 * MINUTE,
+	 .types = PROVIDED, .reloadable = true,
+	 .help = "how far the provider's clock may be from ours"},
+	{"credential", "jwks_refresh", OPTION_DURATION, AT(credential, jwks_refresh_ms), "15m",
+	 1 * MINUTE, 1 * DAY, .types = ONLY(CREDENTIAL_JWT), .reloadable = true,
+	 .help = "age at which keys are read again when the provider does not say"},
+	{"credential", "jwks_refresh_min", OPTION_DURATION, AT(credential, jwks_refresh_min_ms),
+	 "30s", 1 * SECOND, 1 * HOUR, .types = ONLY(CREDENTIAL_JWT), .reloadable = true,
+	 .help = "shortest time between two readings because of an unknown key"},
+	{"credential", "jwks_stale_for", OPTION_DURATION, AT(credential, jwks_stale_for_ms), "24h",
+	 0, 30 * DAY, .types = ONLY(CREDENTIAL_JWT), .reloadable = true,
+	 .help = "how long keys are used beyond their age while the provider is down"},
+	{"credential", "introspection_uri", OPTION_STRING, AT(credential, introspection_uri),
+	 .types = ONLY(CREDENTIAL_INTROSPECTION), .reloadable = true,
+	 .help = "https URL that says whether a token is active (RFC 7662)"},
+	{"credential", "introspection_cache", OPTION_DURATION,
+	 AT(credential, introspection_cache_ms), "60s", 1 * SECOND, 1 * HOUR,
+	 .types = ONLY(CREDENTIAL_INTROSPECTION), .reloadable = true,
+	 .help = "how long the answer about a good token is used, at most"},
+	{"credential", "provider_ca", OPTION_PATH, AT(credential, provider_ca), .types = PROVIDED,
+	 .reloadable = true,
+	 .help = "PEM file with whom to trust instead of the system's authorities"},
+	{"credential", "provider_timeout", OPTION_DURATION, AT(credential, provider_timeout_ms),
+	 "5s", 100, 30 * SECOND, .types = PROVIDED, .reloadable = true,
+	 .help = "time for the provider to answer; then requests that wait get 503"},
 
 	/* [handler NAME] */
 	{"handler", "type", OPTION_ENUM, AT(handler, type), .words = handler_types,
@@ -228,31 +275,6 @@ const struct option *option_find(const char *section, const char *name)
 		if (strcmp(options[i].section, section) == 0 && strcmp(options[i].name, name) == 0)
 			return &options[i];
 	return NULL;
-}
-
-bool option_is_unsupported(const char *section, const char *name, const char *value)
-{
-	static const struct {
-		const char *section, *name, *value;
-	} rows[] = {
-		{"credential", "type", "jwt"},
-		{"credential", "type", "introspection"},
-		{"credential", "issuer", NULL},
-		{"credential", "audience", NULL},
-		{"credential", "jwks_uri", NULL},
-		{"credential", "jwks_file", NULL},
-		{"credential", "algorithms", NULL},
-		{"credential", "required_scope", NULL},
-		{"credential", "introspection_uri", NULL},
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		if (strcmp(rows[i].section, section) != 0 || strcmp(rows[i].name, name) != 0)
-			continue;
-		if (!rows[i].value || (value && strcmp(rows[i].value, value) == 0))
-			return true;
-	}
-	return false;
 }
 
 void options_dump(FILE *out)

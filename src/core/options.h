@@ -60,9 +60,6 @@ const struct option *option_find(const char *section, const char *name);
 /* may the key be repeated, each time adding to the list? */
 bool option_is_list(const struct option *o);
 
-/* Is it known to riskhookd's documentation, but not to this version? @value NULL: the key alone. */
-bool option_is_unsupported(const char *section, const char *name, const char *value);
-
 /* one line an option, tab-separated: section, name, type, default or -, bounds or allowed words or
  * -, reloadable (yes or no), help */
 void options_dump(FILE *out);

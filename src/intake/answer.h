@@ -28,6 +28,8 @@ enum outcome {
 	OUTCOME_NO_CREDENTIAL,
 	OUTCOME_WRONG_CREDENTIAL,
 	OUTCOME_EXPIRED_CREDENTIAL,
+	OUTCOME_INSUFFICIENT_SCOPE, /* a good token that is not meant for this */
+	OUTCOME_PROVIDER_DOWN,      /* who could vouch for the token cannot be asked */
 	OUTCOME_TOO_LARGE,
 	OUTCOME_MEDIA_TYPE, /* explicitly not JSON, or encoded */
 	OUTCOME_NOT_JSON,
@@ -37,7 +39,8 @@ enum outcome {
 	OUTCOME_NOT_STORED, /* the store could not commit */
 	OUTCOME_NO_MEMORY,
 	OUTCOMES,
-	OUTCOME_NONE = OUTCOMES /* not decided: go on */
+	OUTCOME_NONE = OUTCOMES, /* not decided: go on */
+	OUTCOME_PENDING,         /* not decided: somebody else is asked */
 };
 
 struct outcome_rule {

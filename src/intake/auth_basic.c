@@ -15,11 +15,13 @@ struct basic {
 	struct login login;
 };
 
-static int make(const struct auth_key *key, const struct credential_config *from,
-		struct credential **ret)
+static int make(const struct auth_key *key, const struct auth_services *services,
+		const struct credential_config *from, struct credential **ret, struct error *e)
 {
 	struct basic *b = calloc(1, sizeof(*b));
 
+	(void)services;
+	(void)e; /* the number says it all */
 	if (!b)
 		return -ENOMEM;
 	*ret = &b->head;
@@ -43,4 +45,5 @@ static void destroy(struct credential *c)
 	free(b);
 }
 
-const struct credential_ops credential_basic_ops = {SCHEME_BASIC, make, check, destroy};
+const struct credential_ops credential_basic_ops = {SCHEME_BASIC, make, check,
+						    destroy,      NULL, false};

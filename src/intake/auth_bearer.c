@@ -15,22 +15,23 @@ struct bearer {
 	struct sha256 digest;
 };
 
-static int make(const struct auth_key *key, const struct credential_config *from,
-		struct credential **ret)
+static int make(const struct auth_key *key, const struct auth_services *services,
+		const struct credential_config *from, struct credential **ret, struct error *e)
 {
 	struct slice hash = slice_of(from->token_hash);
 	struct bearer *b = calloc(1, sizeof(*b));
 
 	(void)key;
+	(void)services;
 	if (!b)
-		return -ENOMEM;
+		return error_set(e, -ENOMEM, "out of memory");
 	*ret = &b->head;
 	if (from->secret) {
 		b->digest = sha256_of(from->secret, from->secret_n);
 		return 0;
 	}
 	if (!slice_starts_nocase(hash, SLICE("sha256:")))
-		return -EINVAL;
+		return error_set(e, -EINVAL, "'token_hash' is no hash");
 	return hex_decode(slice_make(hash.p + 7, hash.n - 7), b->digest.bytes, SHA256_SIZE);
 }
 
@@ -49,4 +50,5 @@ static void destroy(struct credential *c)
 	free(b);
 }
 
-const struct credential_ops credential_bearer_ops = {SCHEME_BEARER, make, check, destroy};
+const struct credential_ops credential_bearer_ops = {SCHEME_BEARER, make, check,
+						     destroy,       NULL, false};

@@ -18,12 +18,14 @@ struct oauth_client {
 	char *endpoint, *name, *client_id;
 };
 
-static int make(const struct auth_key *key, const struct credential_config *from,
-		struct credential **ret)
+static int make(const struct auth_key *key, const struct auth_services *services,
+		const struct credential_config *from, struct credential **ret, struct error *e)
 {
 	struct oauth_client *c = calloc(1, sizeof(*c));
 
 	(void)key;
+	(void)services;
+	(void)e; /* the number says it all */
 	if (!c)
 		return -ENOMEM;
 	*ret = &c->head;
@@ -60,4 +62,5 @@ static void destroy(struct credential *head)
 	free(c);
 }
 
-const struct credential_ops credential_oauth_client_ops = {SCHEME_BEARER, make, check, destroy};
+const struct credential_ops credential_oauth_client_ops = {SCHEME_BEARER, make, check,
+							   destroy,       NULL, false};

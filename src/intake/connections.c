@@ -158,7 +158,7 @@ void connection_receives(struct connection *c)
 		set_deadline(c, c->table->request_timeout_ms);
 }
 
-void connection_waits_for_store(struct connection *c)
+void connection_waits(struct connection *c)
 {
 	set_deadline(c, INT64_MAX);
 }

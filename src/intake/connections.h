@@ -6,7 +6,7 @@
  * then would stay for ever. Here a connection has one deadline for what it is doing: a whole
  * request within `request_timeout`, the next one within `idle_timeout`. A reaper thread shuts the
  * socket of a late one down; libmicrohttpd then sees the end and cleans up. While a request waits
- * for its commit there is no deadline.
+ * for its commit, or for an identity provider, there is no deadline.
  *
  * Threads: connection_* from libmicrohttpd's threads; the rest from the listener's maker.
  * Ownership: the table owns the connections between open and close.
@@ -45,6 +45,6 @@ void connection_close(struct connection *c);
 
 /* each accepts NULL */
 void connection_receives(struct connection *c); /* headers are in: the whole request's time runs */
-void connection_waits_for_store(struct connection *c); /* no deadline */
-void connection_sends(struct connection *c);           /* the answer has `request_timeout` */
-void connection_idles(struct connection *c);           /* the next request has `idle_timeout` */
+void connection_waits(struct connection *c);    /* suspended: no deadline */
+void connection_sends(struct connection *c);    /* the answer has `request_timeout` */
+void connection_idles(struct connection *c);    /* the next request has `idle_timeout` */

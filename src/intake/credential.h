@@ -14,6 +14,8 @@
 
 #include "core/config.h"
 #include "core/crypto.h"
+#include "intake/auth_waiter.h"
+#include "intake/outbound.h"
 #include "util/slice.h"
 
 /* where a request carries it, and which challenge offers it */
@@ -29,6 +31,12 @@ struct auth_key {
 	unsigned char bytes[SHA256_SIZE];
 };
 
+/* what a credential may need besides its configuration; all borrowed */
+struct auth_services {
+	struct outbound *outbound; /* NULL: only check the configuration, ask nobody */
+	struct tokens *tokens;     /* issued by the token endpoint */
+};
+
 /* What the Authorization header says; read once for all credentials. */
 struct presented {
 	enum scheme scheme;
@@ -39,6 +47,19 @@ struct presented {
 	struct tokens *tokens; /* issued by the token endpoint */
 	int64_t now_us;
 	bool is_second_round; /* nothing has matched yet: a check may take its time now */
+	struct auth_waiter *waiter;
+	int closest;     /* enum token_verdict: how far the token came with its own issuer */
+	bool is_claimed; /* a JWT of an issuer that a credential has keys of: nobody else is asked
+			  */
+};
+
+/* what a credential says to what was presented */
+enum credential_says {
+	CREDENTIAL_MATCHES = 0,
+	CREDENTIAL_DIFFERS,
+	CREDENTIAL_WAITS,          /* it has taken the waiter */
+	CREDENTIAL_LACKS_SCOPE,    /* a good token that is not meant for this */
+	CREDENTIAL_CANNOT_BE_ASKED /* at the moment */
 };
 
 struct credential;
@@ -47,14 +68,19 @@ struct credential;
 
 struct credential_ops {
 	enum scheme scheme;
-	/* 0, or a negative errno; @from was checked by the configuration */
-	int (*make)(const struct auth_key *key, const struct credential_config *from,
-		    struct credential **ret);
+	/* 0, or a negative errno, perhaps with a sentence; @from was checked by the configuration
+	 */
+	int (*make)(const struct auth_key *key, const struct auth_services *services,
+		    const struct credential_config *from, struct credential **ret, struct error *e);
 	/* 0: it is this one; 1: it is not; CHECK_EXPIRED; or a negative errno. The time must not
 	 * depend on where a secret differs. Schemes have been compared before. What takes long
 	 * waits for the second round and says 1 in the first. */
 	int (*check)(struct credential *c, const struct presented *p);
 	void (*free)(struct credential *c);
+	/* for types that cannot always say it at once, or NULL: asked when no check() has matched.
+	 * Return: enum credential_says */
+	int (*ask)(struct credential *c, struct presented *p);
+	bool is_asked_last; /* it would show the token to somebody: better ask the others first */
 };
 
 /* the head of every type's own struct */
@@ -63,11 +89,14 @@ struct credential {
 	char *name;
 	int64_t not_before_us, not_after_us; /* 0: no bound */
 	bool lenient;
+	char *scope; /* what a token must have, or NULL */
 };
 
 extern const struct credential_ops credential_basic_ops;
 extern const struct credential_ops credential_bearer_ops;
 extern const struct credential_ops credential_oauth_client_ops;
+extern const struct credential_ops credential_jwt_ops;
+extern const struct credential_ops credential_introspection_ops;
 
 /* keyed digest of a user and a password, each with its length */
 struct sha256 auth_digest_basic(const struct auth_key *key, struct slice user,

@@ -28,6 +28,8 @@ int gate_new(const struct config *config, struct store *store, struct tokens *to
 			 &gate->throttle);
 	if (r == 0)
 		r = watch_new(&gate->watch);
+	if (r == 0)
+		r = outbound_new(&gate->outbound);
 	if (r < 0)
 		return error_set(e, r, "out of memory");
 	*ret = steal_ptr(&gate);
@@ -40,6 +42,7 @@ void gate_free(struct gate *gate)
 		return;
 	if (gate->current)
 		gate_unref(gate, gate->current);
+	outbound_free(gate->outbound);
 	watch_free(gate->watch);
 	throttle_free(gate->throttle);
 	pthread_cond_destroy(&gate->changed);
@@ -115,6 +118,7 @@ void gate_unref(struct gate *gate, struct intake *in)
 void gate_stop(struct gate *gate)
 {
 	atomic_store(&gate->stopping, true);
+	outbound_stop(gate->outbound);
 }
 
 bool gate_drain(struct gate *gate, int64_t deadline_ms)

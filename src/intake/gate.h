@@ -8,7 +8,8 @@
  * the drain count all of it together.
  *
  * Threads: gate_new() and gate_free() from one; everything else from any.
- * Ownership: owns throttle, watch and the current intake; borrows store and tokens.
+ * Ownership: owns throttle, watch, the outbound thread and the current intake; borrows store and
+ * tokens.
  */
 #pragma once
 
@@ -18,6 +19,7 @@
 #include <stdint.h>
 
 #include "core/config.h"
+#include "intake/outbound.h"
 #include "intake/throttle.h"
 #include "intake/tokens.h"
 #include "intake/watch.h"
@@ -30,6 +32,7 @@ struct gate {
 	struct store *store;
 	struct throttle *throttle;
 	struct watch *watch;
+	struct outbound *outbound; /* to identity providers */
 	struct tokens *tokens;
 	int64_t max_pending, max_pending_bytes;
 
@@ -62,7 +65,8 @@ void gate_leave(struct gate *gate, struct intake *in);
 struct intake *gate_ref(struct gate *gate);
 void gate_unref(struct gate *gate, struct intake *in);
 
-/* answer 503 from now on to what has not been handed to the store */
+/* answer 503 from now on to what has not been handed to the store; who waits for an identity
+ * provider wakes */
 void gate_stop(struct gate *gate);
 
 /**

@@ -10,16 +10,17 @@
 static int add_endpoint(struct intake *in, const struct endpoint_config *config, struct error *e)
 {
 	struct endpoint *endpoint = &in->endpoints[in->n_endpoints];
+	struct auth_services services = {.outbound = in->gate->outbound,
+					 .tokens = in->gate->tokens};
 	int r;
 
 	endpoint->config = config;
 	endpoint->watched = watch_of(in->gate->watch, USE_ENDPOINT, config->name, clock_now_us());
-	r = endpoint->watched ? credential_set_new(in->config, config->name, in->gate->tokens,
-						   &endpoint->credentials)
-			      : -ENOMEM;
+	if (!endpoint->watched)
+		return error_set(e, -ENOMEM, "out of memory");
+	r = credential_set_new(in->config, config->name, &services, &endpoint->credentials, e);
 	if (r < 0)
-		return error_set(e, r, "cannot set up the credentials of '%s': %s", config->name,
-				 error_name(r));
+		return r;
 	in->n_endpoints++;
 	return 0;
 }
@@ -116,35 +117,53 @@ static bool is_json_type(struct slice type)
 	       slice_eq_nocase(slice_make(essence.p + essence.n - 5, 5), SLICE("+json"));
 }
 
-static enum outcome check_credential(struct intake *in, const struct request_head *head,
-				     int64_t now_us, int64_t now_ms, struct admission *a)
+static int ask_credentials(const struct request_head *head, int64_t now_us,
+			   struct auth_waiter *waiter, struct admission *a)
 {
 	int r;
 
-	a->wait_ms = throttle_wait_ms(in->gate->throttle, &a->client, now_ms);
+	if (head->repeated_authorization)
+		return AUTH_E_MALFORMED;
+	if (waiter)
+		waiter->reason = NULL;
+	r = auth_check(a->endpoint->credentials, head->authorization, now_us, waiter,
+		       &a->credential);
+	if (waiter && r != AUTH_PENDING) /* then it may be gone */
+		a->reason = waiter->reason;
+	return r;
+}
+
+static enum outcome check_credential(struct intake *in, const struct request_head *head,
+				     struct moment now, struct auth_waiter *waiter,
+				     struct admission *a)
+{
+	a->wait_ms = throttle_wait_ms(in->gate->throttle, &a->client, now.ms);
 	if (a->wait_ms > 0)
 		return OUTCOME_THROTTLED;
-	r = head->repeated_authorization ? AUTH_E_MALFORMED
-					 : auth_check(a->endpoint->credentials, head->authorization,
-						      now_us, &a->credential);
-	switch (r) {
+	switch (ask_credentials(head, now.us, waiter, a)) {
 	case AUTH_OK:
 		return OUTCOME_NONE;
 	case AUTH_E_MISSING:
 		return OUTCOME_NO_CREDENTIAL;
 	case AUTH_E_MALFORMED:
 	case AUTH_E_UNKNOWN:
-		throttle_note_failure(in->gate->throttle, &a->client, now_ms);
+		throttle_note_failure(in->gate->throttle, &a->client, now.ms);
 		return OUTCOME_WRONG_CREDENTIAL;
 	case AUTH_E_EXPIRED:
 		return OUTCOME_EXPIRED_CREDENTIAL;
+	case AUTH_E_SCOPE:
+		return OUTCOME_INSUFFICIENT_SCOPE;
+	case AUTH_E_UNAVAILABLE:
+		return OUTCOME_PROVIDER_DOWN;
+	case AUTH_PENDING:
+		return OUTCOME_PENDING;
 	default:
 		return OUTCOME_NO_MEMORY;
 	}
 }
 
-enum outcome intake_decide(struct intake *in, const struct request_head *head, int64_t now_us,
-			   int64_t now_ms, struct admission *ret)
+enum outcome intake_decide(struct intake *in, const struct request_head *head, struct moment now,
+			   struct auth_waiter *waiter, struct admission *ret)
 {
 	enum outcome outcome;
 
@@ -159,7 +178,7 @@ enum outcome intake_decide(struct intake *in, const struct request_head *head, i
 		return OUTCOME_METHOD_NOT_ALLOWED;
 	if (!is_allowed(ret->endpoint, &ret->client))
 		return OUTCOME_ADDRESS_FORBIDDEN;
-	outcome = check_credential(in, head, now_us, now_ms, ret);
+	outcome = check_credential(in, head, now, waiter, ret);
 	if (outcome != OUTCOME_NONE)
 		return outcome;
 	if (head->has_length && head->content_length > (uint64_t)in->config->server.max_body)

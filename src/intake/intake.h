@@ -65,22 +65,31 @@ struct request_head {
 	bool expects_continue;
 };
 
+struct moment {
+	int64_t us; /* clock_now_us() */
+	int64_t ms; /* clock_monotonic_ms() */
+};
+
 /* What intake_decide() found out. */
 struct admission {
 	const struct endpoint *endpoint; /* NULL: none has the path */
 	const char *credential;          /* name; NULL: none */
 	struct address client;
-	int64_t wait_ms; /* with OUTCOME_THROTTLED */
+	int64_t wait_ms;    /* with OUTCOME_THROTTLED */
+	const char *reason; /* why a token was refused, for the log; or NULL */
 };
 
 /**
  * intake_decide() - may this request's body be received? Path, method, address, credential, size
  * and media type, in this order, from the headers alone
  *
- * Return: OUTCOME_NONE when it may be received; any other value is the answer.
+ * @waiter: with OUTCOME_PENDING it is woken later, to decide again; NULL: this request does not
+ * wait
+ *
+ * Return: OUTCOME_NONE when it may be received; OUTCOME_PENDING; any other value is the answer.
  */
-enum outcome intake_decide(struct intake *in, const struct request_head *head, int64_t now_us,
-			   int64_t now_ms, struct admission *ret);
+enum outcome intake_decide(struct intake *in, const struct request_head *head, struct moment now,
+			   struct auth_waiter *waiter, struct admission *ret);
 
 /* Return: the record of a credential by its name, or NULL */
 struct watched *intake_credential(const struct intake *in, const char *name);

@@ -2,6 +2,7 @@
 #include "intake/request.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,11 +16,22 @@
 
 #define BODY_CHUNK 16384 /* bytes: first room for a body of unknown length */
 
+#define CHALLENGE_MAX 9000 /* a line of the configuration fits */
+#define WAITS_MAX     4    /* for providers, one after the other */
+
 enum stage {
-	RECEIVING, /* the body is kept */
-	PASSING,   /* the answer is decided; the body goes by */
-	WAITING,   /* handed to the store, suspended */
-	DECIDED,   /* the answer can be sent */
+	AUTHENTICATING, /* a provider may be asked about the credential */
+	RECEIVING,      /* the body is kept */
+	PASSING,        /* the answer is decided; the body goes by */
+	WAITING,        /* handed to the store, suspended */
+	DECIDED,        /* the answer can be sent */
+};
+
+/* The waiter may be woken before the connection is suspended: whoever comes second resumes it. */
+enum auth_wait {
+	AUTH_ASKED,
+	AUTH_WOKEN,
+	AUTH_SUSPENDED,
 };
 
 struct request {
@@ -31,6 +43,9 @@ struct request {
 	enum stage stage;
 	struct admission admission;
 	int64_t received_at; /* us */
+
+	struct auth_waiter waiter;
+	_Atomic int auth_wait; /* enum auth_wait */
 
 	char *body;
 	size_t n, capacity; /* capacity is reserved in the intake's budget */
@@ -50,6 +65,15 @@ struct request {
 static struct request *request_of(struct exchange *x)
 {
 	return container_of(x, struct request, exchange);
+}
+
+/* outbound thread, or libmicrohttpd's before it has suspended */
+static void auth_woken(struct auth_waiter *waiter)
+{
+	struct request *r = container_of(waiter, struct request, waiter);
+
+	if (atomic_exchange(&r->auth_wait, AUTH_WOKEN) == AUTH_SUSPENDED)
+		MHD_resume_connection(r->mhd); /* from here on it is libmicrohttpd's again */
 }
 
 static void drop_body(struct request *r)
@@ -95,6 +119,20 @@ static void add_challenges(struct MHD_Response *response, const struct request *
 				    : "Bearer realm=\"riskhookd\", error=\"invalid_token\"");
 }
 
+/* RFC 6750 section 3.1; a scope holds neither quotes nor backslashes */
+static void add_scope_challenge(struct MHD_Response *response, const struct request *r)
+{
+	const struct admission *a = &r->admission;
+	const char *scope = credential_set_scope(a->endpoint->credentials, a->credential);
+	struct buf value = BUF_INIT(CHALLENGE_MAX);
+
+	buf_printf(&value, "Bearer realm=\"riskhookd\", error=\"insufficient_scope\", scope=\"%s\"",
+		   scope ? scope : "");
+	if (buf_error(&value) == 0)
+		exchange_add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE, value.p);
+	buf_deinit(&value);
+}
+
 static void add_headers(struct MHD_Response *response, const struct request *r)
 {
 	const struct outcome_rule *rule = outcome_rule(r->outcome);
@@ -109,6 +147,8 @@ static void add_headers(struct MHD_Response *response, const struct request *r)
 		exchange_add_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
 	if (rule->status == MHD_HTTP_UNAUTHORIZED)
 		add_challenges(response, r);
+	if (r->outcome == OUTCOME_INSUFFICIENT_SCOPE)
+		add_scope_challenge(response, r);
 	if (rule->close)
 		exchange_add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
@@ -132,7 +172,7 @@ static void log_outcome(const struct request *r)
 			 .address = slice_of(a->client.text),
 			 .status = (int)rule->status,
 		 },
-		 "%s", rule->word);
+		 "%s%s%s", rule->word, a->reason ? ": " : "", a->reason ? a->reason : "");
 }
 
 static enum MHD_Result send_answer(struct request *r)
@@ -265,7 +305,7 @@ static enum MHD_Result hand_to_store(struct request *r)
 	}
 	op = make_op(r);
 	r->stage = WAITING;
-	connection_waits_for_store(r->connection);
+	connection_waits(r->connection);
 	MHD_suspend_connection(r->mhd);
 	if (store_submit(r->intake->store, op) < 0)
 		resume_with(r, OUTCOME_STOPPING);
@@ -335,17 +375,41 @@ static enum MHD_Result take_bytes(struct exchange *x, const char *p, size_t n)
 
 /* ---- the headers ---- */
 
-static enum MHD_Result begin(struct exchange *x, const char *url, const char *method)
+/* nothing of the body is read until the provider has spoken */
+static enum MHD_Result wait_for_provider(struct request *r)
 {
-	struct request *r = request_of(x);
+	connection_waits(r->connection);
+	MHD_suspend_connection(r->mhd);
+	if (atomic_exchange(&r->auth_wait, AUTH_SUSPENDED) == AUTH_WOKEN)
+		MHD_resume_connection(r->mhd);
+	return MHD_YES;
+}
+
+static enum outcome decide(struct request *r, const struct request_head *head)
+{
+	struct moment now = {.us = clock_now_us(), .ms = clock_monotonic_ms()};
+	enum outcome outcome;
+
+	if (r->waiter.n_woken > WAITS_MAX)
+		return OUTCOME_PROVIDER_DOWN; /* it says nothing that lasts */
+	atomic_store(&r->auth_wait, AUTH_ASKED);
+	outcome = intake_decide(r->intake, head, now, &r->waiter, &r->admission);
+	if (outcome == OUTCOME_PENDING)
+		metric_inc(METRIC_AUTH_WAITS);
+	return outcome;
+}
+
+/* when the headers are in, and again after each wait for a provider */
+static enum MHD_Result admit(struct request *r, const char *url, const char *method)
+{
 	struct request_head head;
 	enum outcome outcome;
 
 	request_head_read(r->mhd, url, method, &head);
 	connection_receives(r->connection);
-	metric_inc(METRIC_REQUESTS);
-	outcome = intake_decide(r->intake, &head, r->received_at, clock_monotonic_ms(),
-				&r->admission);
+	outcome = decide(r, &head);
+	if (outcome == OUTCOME_PENDING)
+		return wait_for_provider(r);
 	if (outcome == OUTCOME_NONE && head.has_length && head.content_length > 0)
 		outcome = make_room_for_length(r, head.content_length);
 	if (outcome == OUTCOME_NONE) {
@@ -360,10 +424,20 @@ static enum MHD_Result begin(struct exchange *x, const char *url, const char *me
 	return MHD_YES;
 }
 
+static enum MHD_Result begin(struct exchange *x, const char *url, const char *method)
+{
+	metric_inc(METRIC_REQUESTS);
+	return admit(request_of(x), url, method);
+}
+
 static enum MHD_Result complete(struct exchange *x)
 {
 	struct request *r = request_of(x);
 
+	if (r->stage == AUTHENTICATING) { /* a provider was asked: only a post to an endpoint is */
+		r->waiter.n_woken++;
+		return admit(r, r->admission.endpoint->config->path, MHD_HTTP_METHOD_POST);
+	}
 	return r->stage == RECEIVING ? hand_to_store(r) : send_answer(r);
 }
 
@@ -386,6 +460,7 @@ struct exchange *request_new(struct intake *in, struct MHD_Connection *mhd)
 	r->seq = 0;
 	r->event.event_id = SLICE_NULL;
 	r->received_at = clock_now_us();
+	r->waiter.wake = auth_woken;
 	r->connection = exchange_connection(mhd);
 	return &r->exchange;
 }

@@ -143,7 +143,7 @@ static enum MHD_Result issue(struct token_request *r, int64_t now_us)
 {
 	make_token(r, now_us);
 	r->is_suspended = true;
-	connection_waits_for_store(r->connection);
+	connection_waits(r->connection);
 	MHD_suspend_connection(r->mhd);
 	if (store_submit(r->intake->store, &r->op.op) < 0)
 		resume_with(r, TOKEN_STOPPING);

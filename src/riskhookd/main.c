@@ -15,7 +15,7 @@
 #include "core/config.h"
 #include "core/log.h"
 #include "core/options.h"
-#include "core/tls_pair.h"
+#include "intake/auth.h"
 #include "intake/tls.h"
 #include "jq/check.h"
 #include "jq/evaluator.h"
@@ -50,6 +50,16 @@ static int check_tls(const struct server_config *server)
 	return r;
 }
 
+static int check_credentials(const struct config *config)
+{
+	struct error e = ERROR_INIT;
+	int r = credential_sets_check(config, &e);
+
+	if (r < 0)
+		fprintf(stderr, "%s\n", e.text);
+	return r;
+}
+
 static int check(const char *path)
 {
 	_cleanup_(config_freep)
@@ -57,7 +67,7 @@ static int check(const char *path)
 
 	if (load(path, &config) < 0)
 		return EXIT_FAILURE;
-	if (check_tls(&config->server) < 0)
+	if (check_tls(&config->server) < 0 || check_credentials(config) < 0)
 		return EXIT_FAILURE;
 	printf("%s: ok (%zu endpoints, %zu credentials, %zu handlers)\n", config->path,
 	       config->n_endpoints, config->n_credentials, config->n_handlers);

@@ -134,14 +134,6 @@ def test_a_key_before_any_section_is_refused(daemon):
     assert_refused(daemon, daemon.config.path, 1)
 
 
-@pytest.mark.parametrize("text", [
-    "[credential c]\nendpoint = riskos\ntype = jwt\nissuer = https://idp.example.com\n",
-    "[credential c]\nendpoint = riskos\ntype = introspection\n",
-])
-def test_what_comes_later_is_refused_by_name(daemon, text):
-    append(daemon, text)
-    assert "not supported by this version" in assert_refused(daemon, daemon.config.path)
-
 
 @pytest.mark.parametrize("option", ["endpoint = nowhere", "category = nowhere"])
 def test_a_handler_that_nothing_can_match_is_at_least_told(daemon, option):

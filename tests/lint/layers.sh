@@ -3,7 +3,7 @@
 #
 # Fails when an #include breaks the layer rules of src/README.md:
 #
-#   util < core < jq, store/model < pure modules < store < requests, workers, handlers
+#   util < core < jq, store/model < pure modules < credentials < store < requests, workers, handlers
 #        < listener, dispatcher, admin < riskhookd
 #
 # - a file includes its own folder or something from a lower layer, never the other way round;
@@ -34,7 +34,8 @@ check_tree() {
         # The first row that matches counts. store/model is words alone (states, outcomes), which
         # the pure modules speak too.
         n = split("^util/=0 ^core/=1 ^jq/=2 ^store/model\\.=2 " \
-            "^intake/(address|auth(_[a-z]+)?|clients|credential|event|json_decode|json_scan|login|throttle|token_endpoint|token_params|tokens)\\.=3 " \
+            "^intake/(address|auth_waiter|claims|event|introspection|json_decode|json_scan|jwks|jwt|throttle|token_params|verdicts)\\.=3 " \
+            "^intake/(auth(_[a-z]+)?|clients|credential|key_source|login|outbound|token_endpoint|tokens)\\.=3.5 " \
             "^dispatch/(attempt|exec_env|protocol|retry|router)\\.=3 " \
             "^store/=4 ^intake/listener\\.=6 ^dispatch/dispatcher\\.=6 ^(intake|dispatch)/=5 " \
             "^admin/=6 ^riskhookd/=7 ^riskhookctl/=7", rows, " ")
@@ -53,8 +54,9 @@ check_tree() {
         library["^ini\\.h"]     = "^core/config\\.c$"
         library["^(jq|jv)\\.h"] = "^jq/evaluator\\.c$"
         library["^systemd/"]    = "^(core/log\\.c|riskhookd/[a-z_]+\\.c)$"
-        library["^curl/"]       = "^riskhookctl/client\\.c$"
-        library["^jansson"]     = "^(store|dispatch|admin|riskhookd|riskhookctl|intake/request)"
+        library["^curl/"]       = "^(riskhookctl/client|intake/outbound)\\.c$"
+        library["^cjose/"]      = "^intake/jwks\\.c$"
+        library["^jansson"]     = "^(store|dispatch|admin|riskhookd|riskhookctl|intake/(claims|introspection|jwks|jwt)\\.c)"
     }
 
     function layer(path,   i) {
@@ -146,6 +148,10 @@ self_test() {
     expect bad intake/listener.c '<gnutls/gnutls.h>'
     expect bad store/store.c '<systemd/sd-daemon.h>'
     expect bad riskhookctl/main.c '<curl/curl.h>'
+    expect bad intake/key_source.c '<curl/curl.h>'
+    expect bad intake/jwt.c '<cjose/cjose.h>'
+    expect bad intake/jwt.c '"intake/outbound.h"'
+    expect good intake/jwks.c '<cjose/cjose.h>'
     expect bad elsewhere/thing.c '"util/buf.h"'
     expect good jq/evaluator.c '<jq.h>'
     expect good riskhookctl/cmd_setup.c '"jq/check.h"'

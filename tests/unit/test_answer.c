@@ -51,7 +51,8 @@ static void test_statuses(void **state)
 		{OUTCOME_MEDIA_TYPE, 415},         {OUTCOME_NOT_JSON, 400},
 		{OUTCOME_NOT_OBJECT, 400},         {OUTCOME_BUSY, 503},
 		{OUTCOME_STOPPING, 503},           {OUTCOME_NOT_STORED, 503},
-		{OUTCOME_NO_MEMORY, 503},
+		{OUTCOME_NO_MEMORY, 503},          {OUTCOME_INSUFFICIENT_SCOPE, 403},
+		{OUTCOME_PROVIDER_DOWN, 503},
 	};
 
 	(void)state;

@@ -39,9 +39,10 @@ static struct credential_set *set_of(struct credential_config *credentials, size
 				     const char *endpoint)
 {
 	struct config config = {.credentials = credentials, .n_credentials = n};
+	struct auth_services services = {.outbound = NULL};
 	struct credential_set *set = NULL;
 
-	assert_int_equal(credential_set_new(&config, endpoint, NULL, &set), 0);
+	assert_int_equal(credential_set_new(&config, endpoint, &services, &set, NULL), 0);
 	return set;
 }
 
@@ -49,14 +50,14 @@ static int check(struct credential_set *set, const char *header)
 {
 	const char *name;
 
-	return auth_check(set, slice_of(header), 1000, &name);
+	return auth_check(set, slice_of(header), 1000, NULL, &name);
 }
 
 static int check_name(struct credential_set *set, const char *header, int64_t now_us,
 		      const char **ret_name)
 {
 	*ret_name = NULL;
-	return auth_check(set, slice_of(header), now_us, ret_name);
+	return auth_check(set, slice_of(header), now_us, NULL, ret_name);
 }
 
 static void test_header_shapes(void **state)
@@ -199,7 +200,7 @@ static void test_token_hash(void **state)
 	assert_int_equal(check(set, "Bearer t0ken-abc"), AUTH_OK);
 	assert_int_equal(check(set, "Bearer t0ken-abd"), AUTH_E_UNKNOWN);
 	/* who reads the configuration cannot log in with what it says */
-	assert_int_equal(auth_check(set, slice_of(hash), 1000, &(const char *){NULL}),
+	assert_int_equal(auth_check(set, slice_of(hash), 1000, NULL, &(const char *){NULL}),
 			 AUTH_E_UNKNOWN);
 	credential_set_free(set);
 }
@@ -315,15 +316,16 @@ static void test_hostile_sizes(void **state)
 	credentials[1].lenient = true;
 	set = set_of(credentials, 2, "riskos");
 	memset(header, 'A', N);
-	assert_int_equal(auth_check(set, slice_make(header, N), 1000, &name), AUTH_E_UNKNOWN);
+	assert_int_equal(auth_check(set, slice_make(header, N), 1000, NULL, &name), AUTH_E_UNKNOWN);
 	memcpy(header, basic.p, basic.n);
-	assert_int_equal(auth_check(set, slice_make(header, N - 2), 1000, &name), AUTH_E_MALFORMED);
+	assert_int_equal(auth_check(set, slice_make(header, N - 2), 1000, NULL, &name),
+			 AUTH_E_MALFORMED);
 	memcpy(header, bearer.p, bearer.n);
 	memset(header + 6, ' ', N - 6);
-	assert_int_equal(auth_check(set, slice_make(header, N), 1000, &name), AUTH_E_UNKNOWN);
-	assert_int_equal(auth_check(set, SLICE("t0ken-abc\0"), 1000, &name), AUTH_E_UNKNOWN);
-	assert_int_equal(auth_check(set, SLICE("\0t0ken-abc"), 1000, &name), AUTH_E_UNKNOWN);
-	assert_int_equal(auth_check(set, SLICE_NULL, 1000, &name), AUTH_E_MISSING);
+	assert_int_equal(auth_check(set, slice_make(header, N), 1000, NULL, &name), AUTH_E_UNKNOWN);
+	assert_int_equal(auth_check(set, SLICE("t0ken-abc\0"), 1000, NULL, &name), AUTH_E_UNKNOWN);
+	assert_int_equal(auth_check(set, SLICE("\0t0ken-abc"), 1000, NULL, &name), AUTH_E_UNKNOWN);
+	assert_int_equal(auth_check(set, SLICE_NULL, 1000, NULL, &name), AUTH_E_MISSING);
 	free(header);
 	credential_set_free(set);
 }

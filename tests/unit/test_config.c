@@ -169,10 +169,6 @@ static void test_errors_of_lines(void **state)
 		{SLICE("[log]\n\rlevel = info\n"), ":2: the line holds a control character"},
 		{SLICE("[server]\n\nmax_body = 10GiB\n"),
 		 ":3: 'max_body' is 10GiB, allowed are 1KiB to 64MiB"},
-		{SLICE("[credential x]\ntype = jwt\n"),
-		 ":2: 'type = jwt' is not supported by this version"},
-		{SLICE("[credential x]\nissuer = https://idp.example.com\n"),
-		 ":2: 'issuer' is not supported by this version"},
 	};
 
 	(void)state;
@@ -225,7 +221,8 @@ static void test_errors_of_credentials(void **state)
 			   "[credential x]\nendpoint = riskos\ntype = bearer\ntoken_file = t\n"),
 		 ":7: [credential y]: there is no [endpoint riskso] (did you mean 'riskos'?)"},
 		{SLICE(GOOD "[credential y]\nendpoint = a\ntype = digest\n"),
-		 ":11: 'type' is digest, allowed are basic, bearer, oauth_client"},
+		 ":11: 'type' is digest, allowed are basic, bearer, oauth_client, jwt, "
+		 "introspection"},
 		{SLICE(GOOD BASIC "password_file = p\n"),
 		 ":9: [credential y]: 'username' is missing"},
 		{SLICE(GOOD BASIC "username = a:b\npassword_file = p\n"),
@@ -256,6 +253,47 @@ static void test_errors_of_credentials(void **state)
 		 ":13: [credential y]: 'username' has no meaning for this type of credential"},
 		{SLICE(GOOD BASIC "username = u\npassword_file = p\nlenient = no\n"),
 		 ":14: [credential y]: 'lenient' has no meaning for this type of credential"},
+	};
+
+	(void)state;
+	assert_errors(cases, ARRAY_SIZE(cases));
+}
+
+static void test_errors_of_provided_credentials(void **state)
+{
+#define JWT "[credential y]\nendpoint = a\ntype = jwt\n" /* 9 to 11 */
+#define ASK "[credential y]\nendpoint = a\ntype = introspection\n"
+#define IDP "issuer = i\naudience = a\n"
+	static const struct error_case cases[] = {
+		{SLICE(GOOD JWT), ":9: [credential y]: 'issuer' is missing"},
+		{SLICE(GOOD JWT "issuer = i\n"), ":9: [credential y]: 'audience' is missing"},
+		{SLICE(GOOD JWT IDP),
+		 ":9: [credential y]: exactly one of 'jwks_uri' and 'jwks_file' must be given"},
+		{SLICE(GOOD JWT IDP "jwks_uri = http://idp.example.com/keys\n"),
+		 ":14: [credential y]: 'jwks_uri' is not a URL of the form https://HOST/PATH"},
+		{SLICE(GOOD JWT IDP "jwks_uri = https:///keys\n"),
+		 ":14: [credential y]: 'jwks_uri' is not a URL of the form https://HOST/PATH"},
+		{SLICE(GOOD JWT IDP "jwks_uri = https://u@idp.example.com/keys\n"),
+		 ":14: [credential y]: 'jwks_uri' is not a URL of the form https://HOST/PATH"},
+		{SLICE(GOOD JWT IDP "jwks_file = k\nalgorithms = RS256, HS256\n"),
+		 ":15: 'algorithms' is HS256, allowed are RS256, RS384, RS512, PS256, PS384, "
+		 "PS512, ES256, ES384, ES512"},
+		{SLICE(GOOD JWT IDP "jwks_file = k\nrequired_scope = a\"b\n"),
+		 ":15: [credential y]: 'required_scope' may hold printable ASCII without \" and "
+		 "\\; several are separated by blanks"},
+		{SLICE(GOOD JWT IDP "jwks_file = k\nleeway = 6m\n"),
+		 ":15: 'leeway' is 6m, allowed are 0ms to 5m"},
+		{SLICE(GOOD JWT IDP "jwks_file = k\nclient_id = c\n"),
+		 ":15: [credential y]: 'client_id' has no meaning for this type of credential"},
+		{SLICE(GOOD ASK), ":9: [credential y]: 'introspection_uri' is missing"},
+		{SLICE(GOOD ASK "introspection_uri = https://i\n"),
+		 ":9: [credential y]: 'client_id' is missing"},
+		{SLICE(GOOD ASK "introspection_uri = https://i\nclient_id = c\n"),
+		 ":9: [credential y]: 'client_secret_file' is missing"},
+		{SLICE(GOOD ASK "introspection_uri = ftp://i\nclient_id = c\n"
+				"client_secret_file = s\n"),
+		 ":12: [credential y]: 'introspection_uri' is not a URL of the form "
+		 "https://HOST/PATH"},
 	};
 
 	(void)state;
@@ -386,6 +424,7 @@ int main(void)
 		cmocka_unit_test(test_errors_between_options),
 		cmocka_unit_test(test_errors_of_credentials),
 		cmocka_unit_test(test_errors_of_oauth_clients),
+		cmocka_unit_test(test_errors_of_provided_credentials),
 		cmocka_unit_test(test_errors_of_handlers),
 		cmocka_unit_test(test_cut_and_changed_text),
 	};

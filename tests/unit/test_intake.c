@@ -80,7 +80,8 @@ static int unmake(void **state)
 
 static enum outcome decide(struct world *w)
 {
-	return intake_decide(w->intake, &w->head, NOW_US, NOW_MS, &w->admission);
+	return intake_decide(w->intake, &w->head, (struct moment){NOW_US, NOW_MS}, NULL,
+			     &w->admission);
 }
 
 static void test_admission(void **state)
@@ -155,7 +156,8 @@ static void test_throttle_holds_up_the_right_credential_too(void **state)
 		assert_int_equal(decide(w), OUTCOME_WRONG_CREDENTIAL);
 	w->head.authorization = SLICE("Bearer t0ken");
 	assert_int_equal(decide(w), OUTCOME_THROTTLED);
-	assert_int_equal(intake_decide(w->intake, &w->head, NOW_US, NOW_MS + 1000, &w->admission),
+	assert_int_equal(intake_decide(w->intake, &w->head, (struct moment){NOW_US, NOW_MS + 1000},
+				       NULL, &w->admission),
 			 OUTCOME_NONE);
 }
 
@@ -304,7 +306,9 @@ static void test_a_reload_while_a_request_is_under_way(void **state)
 	assert_int_equal(intake_new(&after, w->gate, &w->intake, NULL), 0);
 	gate_open(w->gate, w->intake);
 	assert_int_equal(decide(w), OUTCOME_TOO_LARGE);
-	assert_int_equal(intake_decide(old, &w->head, NOW_US, NOW_MS, &w->admission), OUTCOME_NONE);
+	assert_int_equal(
+		intake_decide(old, &w->head, (struct moment){NOW_US, NOW_MS}, NULL, &w->admission),
+		OUTCOME_NONE);
 	assert_false(gate_reserve(w->gate, 41));
 	gate_release(w->gate, 60);
 	assert_false(gate_drain(w->gate, clock_monotonic_ms()));

@@ -47,7 +47,6 @@ static void test_the_table_is_sound(void **state)
 		assert_true(o->min <= o->max);
 		assert_false(o->required && o->fallback);
 		assert_int_equal(o->type == OPTION_ENUM, o->words && o->type != OPTION_WORDS);
-		assert_false(option_is_unsupported(o->section, o->name, "basic"));
 	}
 	assert_null(option_find("server", "path"));
 	assert_null(option_find("", ""));

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "intake/introspection.h"
+
+#include <ctype.h>
+
+#include <jansson.h>
+
+#include "util/cleanup.h"
+
+int form_append(struct buf *out, struct slice text)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		/* a blank as %20, not +: both are right, and not every server knows + here */
+		if ((c < 0x80 && isalnum(c)) || c == '-' || c == '.' || c == '_')
+			buf_append_char(out, (char)c);
+		else
+			buf_printf(out, "%%%02X", c);
+	}
+	return buf_error(out);
+}
+
+static bool is_json(struct slice content_type)
+{
+	struct slice essence;
+
+	if (slice_is_empty(content_type))
+		return true;
+	(void)slice_split(&content_type, ';', &essence); /* there is something */
+	return slice_eq_nocase(slice_trim(essence), SLICE("application/json"));
+}
+
+enum token_verdict introspection_read(struct slice body, struct slice content_type,
+				      const struct claims_expected *expected, int64_t now_s,
+				      int64_t *ret_expires_s)
+{
+	_cleanup_(json_decrefp)
+	json_t *answer = NULL;
+	const json_t *active;
+	enum token_verdict verdict;
+
+	if (!body.n || body.n > INTROSPECTION_ANSWER_MAX || !is_json(content_type))
+		return TOKEN_E_UNAVAILABLE;
+	answer = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
+	active = json_object_get(answer, "active");
+	if (!json_is_boolean(active))
+		return TOKEN_E_UNAVAILABLE;
+	if (!json_is_true(active))
+		return TOKEN_E_INACTIVE;
+	verdict = claims_check(answer, expected, now_s, ret_expires_s);
+	return verdict == TOKEN_OK ? claims_check_scope(answer, expected->scope) : verdict;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Token introspection: the request's form and the answer's meaning
+ *
+ * Source: RFC 7662 section 2; RFC 6749 section 2.3.1 (how a client names itself).
+ *
+ * Threads: pure.
+ */
+#pragma once
+
+#include "intake/claims.h"
+#include "util/buf.h"
+
+#define INTROSPECTION_ANSWER_MAX (64 * 1024) /* bytes */
+
+/* append @text as a value of application/x-www-form-urlencoded */
+int form_append(struct buf *out, struct slice text);
+
+/**
+ * introspection_read() - what does the provider say?
+ * @content_type:  of the answer; empty: not given
+ * @ret_expires_s: on TOKEN_OK; CLAIMS_NO_EXPIRY when it does not say
+ *
+ * Return: TOKEN_OK; TOKEN_E_UNAVAILABLE when this is no introspection answer; or what is wrong with
+ * the token.
+ */
+enum token_verdict introspection_read(struct slice body, struct slice content_type,
+				      const struct claims_expected *expected, int64_t now_s,
+				      int64_t *ret_expires_s);
