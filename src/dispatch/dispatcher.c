@@ -34,6 +34,8 @@ struct dispatcher {
 	pthread_mutex_t mx;
 	pthread_cond_t cond;
 	bool is_woken;
+	bool has_finished; /* the thread */
+	uint64_t rounds;
 	struct list ended;        /* struct running: the handler is through with it */
 	struct list saved;        /* struct running: its finish op was done(), for good or bad */
 	int64_t stop_at_ms;       /* begin nothing more; abort then. INT64_MAX: not stopping */
@@ -83,6 +85,17 @@ void dispatcher_wake(struct dispatcher *d)
 	mutex_unlock(&d->mx);
 }
 
+uint64_t dispatcher_nudge(struct dispatcher *d)
+{
+	uint64_t rounds;
+
+	mutex_lock(&d->mx);
+	rounds = d->has_finished ? d->rounds++ : d->rounds;
+	set_woken(d);
+	mutex_unlock(&d->mx);
+	return rounds;
+}
+
 /* @list: `ended` or `saved`. In one critical section, because the last attempt that is brought may
  * be all that the dispatcher waits for before it is stopped and freed. */
 static void bring(struct dispatcher *d, struct list *list, struct attempt *attempt)
@@ -129,6 +142,7 @@ static bool wait_for_inbox(struct dispatcher *d, struct inbox *inbox)
 	while (!d->is_woken && in_time)
 		in_time = cond_wait_until(&d->cond, &d->mx, d->next_ms);
 	d->is_woken = false;
+	d->rounds++;
 	list_splice(&inbox->ended, &d->ended);
 	list_splice(&inbox->saved, &d->saved);
 	inbox->stop_at_ms = d->stop_at_ms;
@@ -427,6 +441,9 @@ static void *dispatcher_main(void *arg)
 		if (must_spare_store(d))
 			wake_at(d, d->store_retry_at_ms);
 	} while (!is_stopping || !is_finished(d));
+	mutex_lock(&d->mx);
+	d->has_finished = true;
+	mutex_unlock(&d->mx);
 	return NULL;
 }
 

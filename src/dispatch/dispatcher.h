@@ -11,7 +11,8 @@
  * Everything that it knows is in the store; after kill -9 the next start goes on from there.
  * A store that cannot commit is tried again after a second; results are kept meanwhile.
  *
- * Threads: dispatcher_wake() from any; the rest from the thread that made it.
+ * Threads: dispatcher_wake() and dispatcher_nudge() from any; the rest from the thread that made
+ * it.
  */
 #pragma once
 
@@ -48,6 +49,10 @@ int dispatcher_reload(struct dispatcher *d, struct config *config, struct error 
 
 /* there may be something to do; cheap, never blocks. The store calls it after each commit. */
 void dispatcher_wake(struct dispatcher *d);
+
+/* Wake it. Return: how many rounds it had begun; when the next call says the same, it is stuck. One
+ * that has stopped is not stuck. */
+uint64_t dispatcher_nudge(struct dispatcher *d);
 
 /**
  * dispatcher_stop() - begin nothing more; wait for running attempts; end what is left
