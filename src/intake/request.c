@@ -106,7 +106,7 @@ static void add_headers(struct MHD_Response *response, const struct request *r)
 		exchange_add_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
 	if (rule->status == MHD_HTTP_UNAUTHORIZED)
 		add_challenges(response, r);
-	if (rule->close)
+	if (rule->close || connection_is_ending(r->connection))
 		exchange_add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
