@@ -17,6 +17,7 @@
 #include "riskhookd/passed_socket.h"
 #include "riskhookd/reload_desk.h"
 #include "riskhookd/reminder.h"
+#include "riskhookd/watchdog.h"
 #include "store/reader.h"
 #include "store/store.h"
 #include "store/token_store.h"
@@ -35,6 +36,7 @@ struct daemon {
 	struct admin *admin;
 	struct reload_desk desk;
 	struct reminder reminder;
+	struct watchdog *watchdog;
 	bool stopped;
 };
 
@@ -80,6 +82,27 @@ static int load_tokens(struct daemon *d, struct error *e)
 		return error_set(e, r, "cannot read the access tokens in '%s': %s",
 				 d->config->store.path, error_name(r));
 	return 0;
+}
+
+static uint64_t nudge_store(void *store)
+{
+	return store_nudge(store);
+}
+
+static uint64_t nudge_dispatcher(void *dispatcher)
+{
+	return dispatcher_nudge(dispatcher);
+}
+
+static int start_watchdog(struct daemon *d, struct error *e)
+{
+	const struct pulse pulses[] = {
+		{"store", nudge_store, d->store},
+		{"dispatcher", nudge_dispatcher, d->dispatcher},
+	};
+	int r = watchdog_new(pulses, ARRAY_SIZE(pulses), &d->watchdog);
+
+	return r < 0 ? error_set(e, r, "cannot start the watchdog: %s", error_name(r)) : 0;
 }
 
 /* for the admin side */
@@ -150,6 +173,8 @@ static int start(struct daemon *d, struct error *e)
 		r = load_tokens(d, e);
 	if (r == 0)
 		r = start_intake(d, e);
+	if (r == 0)
+		r = start_watchdog(d, e);
 	if (r == 0)
 		r = start_admin(d, e);
 	if (r < 0)
@@ -278,6 +303,8 @@ void daemon_stop(struct daemon *d)
 	stop_intake(d);
 	if (d->reminder.gate)
 		reminder_save(&d->reminder);
+	watchdog_free(d->watchdog);
+	d->watchdog = NULL;
 	if (d->store)
 		store_stop(d->store); /* after it no connection is suspended */
 }
