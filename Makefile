@@ -111,7 +111,7 @@ DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
 	python3-cryptography curl openssl sqlite3 systemd
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck
-DEPS_SERVICE := $(DEPS_TEST) git binutils mandoc lintian dpkg-dev
+DEPS_SERVICE := $(DEPS_TEST) git binutils mandoc lintian dpkg-dev strace
 DEPS_BENCH := $(DEPS_BUILD) python3 openssl wrk nginx-light webhook
 
 # Root where root is needed, and only there.
