@@ -7,6 +7,9 @@
 #   make check      build and pass all tests
 #   make lint       format, layers, limits, clang-tidy, cppcheck, timing of credential checks
 #   make fuzz       FUZZ_SECONDS (30) of libFuzzer for each parser
+#   make check-service  the units, the man pages, the package
+#   make install    DESTDIR= PREFIX= SYSCONFDIR=; uninstall takes it away again
+#   make dist, deb  a tar of the commit, a Debian package
 #   make bench      measure, with nginx and webhook on the same machine for comparison
 #   make bench-delivery   how fast events reach handlers, and what a long backlog costs
 #   make model      check the model of the deliveries with spin
@@ -37,6 +40,10 @@ say = $(if $(V),,@printf '  %-4s %s\n' $(1) $@;)
 
 OPTIMIZE ?= -O2 -g
 CPPFLAGS += -D_GNU_SOURCE -DRISKHOOK_VERSION='"$(VERSION)"' -Isrc -include util/banned.h
+SYSCONFDIR ?= /etc
+ifneq ($(SYSCONFDIR),/etc)
+CPPFLAGS += -DCONFIG_DEFAULT_PATH='"$(SYSCONFDIR)/riskhookd/riskhookd.conf"'
+endif
 CFLAGS += -std=gnu11 $(OPTIMIZE) -Wall -Wextra -Werror -Wshadow -Wstrict-prototypes \
 	-Wmissing-prototypes -Wpointer-arith -Wcast-qual -Wwrite-strings -Wvla -Wundef \
 	-Wformat=2 -Wimplicit-fallthrough -Wnull-dereference \
@@ -113,23 +120,25 @@ DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-
 	libsqlite3-dev libzstd-dev libinih-dev libjq-dev libonig-dev libsystemd-dev \
 	libcurl4-openssl-dev libcjose-dev
 DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
-	python3-cryptography curl openssl sqlite3
+	python3-cryptography curl openssl sqlite3 systemd
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
 	valgrind
 DEPS_MODEL := gcc libc6-dev spin
+DEPS_SERVICE := $(DEPS_TEST) git binutils mandoc lintian dpkg-dev strace
 DEPS_BENCH := $(DEPS_BUILD) python3 openssl wrk nginx-light webhook
 
 # Root where root is needed, and only there.
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 APT_GET = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300
 
-.PHONY: deps deps-test deps-lint deps-bench deps-model
+.PHONY: deps deps-test deps-lint deps-service deps-bench deps-model
 deps: WANTED = $(DEPS_BUILD)
 deps-test: WANTED = $(DEPS_TEST)
 deps-lint: WANTED = $(DEPS_LINT)
+deps-service: WANTED = $(DEPS_SERVICE)
 deps-bench: WANTED = $(DEPS_BENCH)
 deps-model: WANTED = $(DEPS_MODEL)
-deps deps-test deps-lint deps-bench deps-model:
+deps deps-test deps-lint deps-service deps-bench deps-model:
 	@command -v dpkg-query >/dev/null || { \
 		echo "not Debian: please install what matches $(WANTED)" >&2; exit 0; }; \
 	present=$$(dpkg-query -W -f='$${db:Status-Abbrev}$${Package}\n' $(WANTED) 2>/dev/null | \
@@ -221,6 +230,88 @@ check-blackbox:
 check-reports:
 	@reports=$$(find $(B)/reports -type f 2>/dev/null); \
 		[ -z "$$reports" ] || { cat $$reports >&2; exit 1; }
+
+# ---- install -----------------------------------------------------------------------------------
+# DESTDIR is put in front of everything; PREFIX (/usr/local) and SYSCONFDIR (/etc) go into the units.
+# SYSCONFDIR is compiled in, too: give it to `make` as well.
+
+PREFIX ?= /usr/local
+SBINDIR ?= $(PREFIX)/sbin
+BINDIR ?= $(PREFIX)/bin
+DATADIR ?= $(PREFIX)/share
+UNITDIR ?= $(PREFIX)/lib/systemd/system
+DOCDIR := $(DATADIR)/doc/riskhookd
+MAN_PAGES := src/riskhookd/riskhookd.8 src/riskhookctl/riskhookctl.8 src/core/riskhookd.conf.5 \
+	src/dispatch/riskhook-handler.7
+
+# MODE:SOURCE:TARGET, for install and uninstall alike; texts get the folders above written in
+installs_texts := \
+	$(foreach page,$(MAN_PAGES),644:$(page):$(DATADIR)/man/man$(subst .,,$(suffix $(page)))/$(notdir $(page))) \
+	644:systemd/riskhookd.service:$(UNITDIR)/riskhookd.service \
+	644:systemd/riskhookd.socket:$(UNITDIR)/riskhookd.socket \
+	644:systemd/riskhookd.sysusers:$(PREFIX)/lib/sysusers.d/riskhookd.conf \
+	644:systemd/riskhookd.tmpfiles:$(PREFIX)/lib/tmpfiles.d/riskhookd.conf \
+	644:systemd/hook-needs-more.conf:$(DOCDIR)/examples/hook-needs-more.conf \
+	644:conf/riskhookd.conf:$(DOCDIR)/examples/riskhookd.conf
+installs := \
+	755:$(B)/riskhookd:$(SBINDIR)/riskhookd \
+	755:$(B)/riskhookctl:$(BINDIR)/riskhookctl \
+	644:conf/completion/riskhookctl.bash:$(DATADIR)/bash-completion/completions/riskhookctl \
+	$(foreach hook,$(wildcard conf/hooks/*),755:$(hook):$(DATADIR)/riskhookd/hooks/$(notdir $(hook))) \
+	644:README.md:$(DOCDIR)/README.md
+installed = $(foreach row,$(installs) $(installs_texts),$(DESTDIR)$(lastword $(subst :, ,$(row))))
+
+.PHONY: install uninstall
+install: all
+	@set -e; for row in $(installs); do \
+		IFS=:; set -- $$row; unset IFS; \
+		install -D -m "$$1" "$$2" "$(DESTDIR)$$3"; \
+	done; \
+	for row in $(installs_texts); do \
+		IFS=:; set -- $$row; unset IFS; \
+		install -d "$(DESTDIR)$$(dirname "$$3")"; \
+		sed -e 's|/usr/sbin/|$(SBINDIR)/|g' -e 's|/usr/share/riskhookd|$(DATADIR)/riskhookd|g' \
+			-e 's|/etc/riskhookd|$(SYSCONFDIR)/riskhookd|g' "$$2" > "$(DESTDIR)$$3"; \
+		chmod "$$1" "$(DESTDIR)$$3"; \
+	done
+
+# the configuration and what was received stay
+uninstall:
+	rm -f $(installed)
+	@rmdir $(addprefix $(DESTDIR),$(DOCDIR)/examples $(DOCDIR) $(DATADIR)/riskhookd/hooks \
+		$(DATADIR)/riskhookd) 2>/dev/null || :
+
+# ---- dist, deb ---------------------------------------------------------------------------------
+# Both depend on the commit alone: order, owner, modes and times are fixed.
+
+DIST := build/riskhookd-$(VERSION).tar.gz
+DEB := build/riskhookd_$(VERSION)_$(shell dpkg --print-architecture 2>/dev/null).deb
+DEB_MAINTAINER ?= $(shell git log -1 --format='%an <%ae>' 2>/dev/null)
+COMMIT_TIME = $(shell git log -1 --format=%ct 2>/dev/null)
+
+.PHONY: dist deb
+dist:
+	@mkdir -p build
+	@git diff --quiet HEAD || echo "dist: what is not committed is left out" >&2
+	@git -c tar.umask=0022 archive --format=tar --prefix=riskhookd-$(VERSION)/ HEAD | \
+		gzip -9n > $(DIST).tmp && mv $(DIST).tmp $(DIST)
+	@echo $(DIST)
+
+deb:
+	@$(MAKE) --no-print-directory deps
+	@rm -rf build/deb
+	@$(MAKE) --no-print-directory install DESTDIR=build/deb/root PREFIX=/usr SYSCONFDIR=/etc \
+		UNITDIR=/lib/systemd/system
+	@SOURCE_DATE_EPOCH="$${SOURCE_DATE_EPOCH:-$(COMMIT_TIME)}" DEB_MAINTAINER='$(DEB_MAINTAINER)' \
+		conf/debian/build.sh build/deb/root $(VERSION) $(DEB)
+
+# ---- the service's files -----------------------------------------------------------------------
+
+.PHONY: check-service
+check-service:
+	@$(MAKE) --no-print-directory deps-service
+	@$(MAKE) --no-print-directory all
+	@$(TEST_RUN) $(PYTHON) -m pytest -q -p no:cacheprovider tests/service
 
 # ---- lint --------------------------------------------------------------------------------------
 

@@ -28,9 +28,11 @@
 #include "util/err.h"
 #include "util/slice.h"
 
+#ifndef CONFIG_DEFAULT_PATH /* make SYSCONFDIR= */
 #define CONFIG_DEFAULT_PATH "/etc/riskhookd/riskhookd.conf"
-#define CONFIG_LINE_MAX     8189 /* bytes of a line */
-#define CONFIG_NAME_MAX     32   /* bytes of an endpoint's, credential's or handler's name */
+#endif
+#define CONFIG_LINE_MAX 8189 /* bytes of a line */
+#define CONFIG_NAME_MAX 32   /* bytes of an endpoint's, credential's or handler's name */
 
 struct string_list {
 	char **items; /* a NULL stands behind the last, so a list with items can be an argv */

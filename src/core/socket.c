@@ -135,3 +135,20 @@ int socket_url(int fd, const char *scheme, char *out, size_t n)
 		     ntohs(v6 ? any.in6.sin6_port : any.in.sin_port));
 	return k < 0 || (size_t)k >= n ? -ENOSPC : 0;
 }
+
+bool socket_is_loopback(int fd)
+{
+	static const unsigned char mapped[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 127};
+	union any_address any;
+	socklen_t size = sizeof(any);
+
+	memset(&any, 0, sizeof(any));
+	if (getsockname(fd, &any.sa, &size) < 0)
+		return false;
+	if (any.sa.sa_family == AF_INET)
+		return ntohl(any.in.sin_addr.s_addr) >> 24 == 127;
+	if (any.sa.sa_family != AF_INET6)
+		return false;
+	return IN6_IS_ADDR_LOOPBACK(&any.in6.sin6_addr) ||
+	       memcmp(&any.in6.sin6_addr, mapped, sizeof(mapped)) == 0;
+}

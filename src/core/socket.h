@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "core/config.h"
@@ -30,3 +31,6 @@ int socket_listen_unix(const char *path, int backlog, int *ret_fd, struct error 
 
 /* "https://127.0.0.1:8443" of a bound socket. Return: 0, or a negative errno. */
 int socket_url(int fd, const char *scheme, char *out, size_t n) MUST_USE;
+
+/* can only this machine reach a bound socket? */
+bool socket_is_loopback(int fd);

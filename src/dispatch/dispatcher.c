@@ -35,8 +35,10 @@ struct dispatcher {
 	pthread_mutex_t mx;
 	pthread_cond_t cond;
 	bool is_woken;
-	bool is_outdated;         /* an operator has changed something */
-	struct list begun;        /* struct slot: its batch is committed, or failed */
+	bool is_outdated;  /* an operator has changed something */
+	struct list begun; /* struct slot: its batch is committed, or failed */
+	bool has_finished; /* the thread */
+	uint64_t rounds;
 	struct list ended;        /* struct running: the handler is through with it */
 	struct list saved;        /* struct running: its finish op was done(), for good or bad */
 	int64_t stop_at_ms;       /* begin nothing more; abort then. INT64_MAX: not stopping */
@@ -89,6 +91,17 @@ void dispatcher_wake(struct dispatcher *d)
 	mutex_lock(&d->mx);
 	set_woken(d);
 	mutex_unlock(&d->mx);
+}
+
+uint64_t dispatcher_nudge(struct dispatcher *d)
+{
+	uint64_t rounds;
+
+	mutex_lock(&d->mx);
+	rounds = d->has_finished ? d->rounds++ : d->rounds;
+	set_woken(d);
+	mutex_unlock(&d->mx);
+	return rounds;
 }
 
 void dispatcher_refresh(struct dispatcher *d)
@@ -154,6 +167,7 @@ static bool wait_for_inbox(struct dispatcher *d, struct inbox *inbox)
 	d->must_refresh |= d->is_outdated;
 	d->is_outdated = false;
 	list_splice(&inbox->begun, &d->begun);
+	d->rounds++;
 	list_splice(&inbox->ended, &d->ended);
 	list_splice(&inbox->saved, &d->saved);
 	inbox->stop_at_ms = d->stop_at_ms;
@@ -401,6 +415,9 @@ static void *dispatcher_main(void *arg)
 		if (pace_must_spare_store(&d->pace))
 			pace_wake_at(&d->pace, d->pace.store_retry_at_ms);
 	} while (!is_stopping || !is_finished(d));
+	mutex_lock(&d->mx);
+	d->has_finished = true;
+	mutex_unlock(&d->mx);
 	return NULL;
 }
 

@@ -12,8 +12,8 @@
  * Everything that it knows is in the store; after kill -9 the next start goes on from there.
  * A store that cannot commit is tried again after a second; results are kept meanwhile.
  *
- * Threads: dispatcher_wake() and dispatcher_refresh() from any; the rest from the thread that made
- * it.
+ * Threads: dispatcher_wake(), dispatcher_refresh() and dispatcher_nudge() from any; the rest from
+ * the thread that made it.
  */
 #pragma once
 
@@ -54,6 +54,10 @@ void dispatcher_wake(struct dispatcher *d);
 /* an operator has paused or resumed a handler, changed deliveries or asked for a replay, and it is
  * committed; as cheap */
 void dispatcher_refresh(struct dispatcher *d);
+
+/* Wake it. Return: how many rounds it had begun; when the next call says the same, it is stuck. One
+ * that has stopped is not stuck. */
+uint64_t dispatcher_nudge(struct dispatcher *d);
 
 /**
  * dispatcher_stop() - begin nothing more; wait for running attempts; end what is left

@@ -12,17 +12,29 @@
 #include "util/list.h"
 #include "util/thread.h"
 
+/* on a stop: for the handshake and the first headers of a connection */
+#define FRESH_GRACE_MS 1000
+
+enum phase {
+	FRESH, /* it has not sent a whole request head yet */
+	BUSY,  /* with a request */
+	IDLE,  /* between two */
+};
+
 struct connection {
 	struct connections *table;   /* constant */
 	struct list link;            /* under table->mx */
 	int fd;                      /* constant while linked */
 	struct tls *tls;             /* of its session; or NULL */
 	_Atomic int64_t deadline_ms; /* set by the connection's thread, read by the reaper */
+	_Atomic enum phase phase;    /* likewise */
 };
 
 struct connections {
 	_Atomic int64_t request_timeout_ms, idle_timeout_ms;
 	pthread_t thread; /* constant after new */
+
+	atomic_bool quiesced;
 
 	/* shared, under mx */
 	pthread_mutex_t mx;
@@ -49,7 +61,8 @@ static int64_t reap(struct connections *t, int64_t now_ms)
 		}
 		(void)shutdown(c->fd, SHUT_RDWR); /* fails when the peer has gone: as good */
 		atomic_store_explicit(&c->deadline_ms, INT64_MAX, memory_order_relaxed);
-		metric_inc(METRIC_TIMEOUTS);
+		if (!atomic_load_explicit(&t->quiesced, memory_order_relaxed))
+			metric_inc(METRIC_TIMEOUTS);
 	}
 	return next_ms;
 }
@@ -96,6 +109,27 @@ void connections_set_timeouts(struct connections *t, int64_t request_timeout_ms,
 	mutex_unlock(&t->mx);
 }
 
+/* cut down what is left of a connection's time, unless it goes on to something else meanwhile */
+static void hurry(struct connection *c, int64_t now_ms)
+{
+	int64_t deadline_ms = atomic_load(&c->deadline_ms);
+	enum phase phase = atomic_load(&c->phase);
+	int64_t wanted_ms = phase == IDLE ? now_ms : now_ms + FRESH_GRACE_MS;
+
+	if (phase != BUSY && deadline_ms > wanted_ms)
+		(void)atomic_compare_exchange_strong(&c->deadline_ms, &deadline_ms, wanted_ms);
+}
+
+void connections_quiesce(struct connections *t)
+{
+	atomic_store(&t->quiesced, true);
+	mutex_lock(&t->mx);
+	list_for_each (link, &t->open)
+		hurry(list_entry(link, struct connection, link), clock_monotonic_ms());
+	pthread_cond_signal(&t->changed);
+	mutex_unlock(&t->mx);
+}
+
 void connections_free(struct connections *t)
 {
 	if (!t)
@@ -114,8 +148,8 @@ static void set_deadline(struct connection *c, int64_t after_ms)
 {
 	int64_t deadline_ms = after_ms == INT64_MAX ? INT64_MAX : clock_monotonic_ms() + after_ms;
 
-	if (c)
-		atomic_store_explicit(&c->deadline_ms, deadline_ms, memory_order_relaxed);
+	if (c) /* release: who sees it sees the phase that was set before, hurry() relies on it */
+		atomic_store_explicit(&c->deadline_ms, deadline_ms, memory_order_release);
 }
 
 struct connection *connection_open(struct connections *t, int fd, struct tls *tls)
@@ -129,11 +163,14 @@ struct connection *connection_open(struct connections *t, int fd, struct tls *tl
 	c->fd = fd;
 	c->tls = tls ? tls_ref(tls) : NULL;
 	atomic_init(&c->deadline_ms, 0);
+	atomic_init(&c->phase, FRESH);
 	set_deadline(c, t->request_timeout_ms); /* TLS handshake and first request together */
 	mutex_lock(&t->mx);
 	first = list_is_empty(&t->open);
 	list_append(&t->open, &c->link);
-	if (first)
+	if (connection_is_ending(c))
+		hurry(c, clock_monotonic_ms());
+	if (first || connection_is_ending(c))
 		pthread_cond_signal(&t->changed); /* the reaper sleeps without connections */
 	mutex_unlock(&t->mx);
 	metric_inc(METRIC_CONNECTIONS);
@@ -154,8 +191,10 @@ void connection_close(struct connection *c)
 
 void connection_receives(struct connection *c)
 {
-	if (c)
-		set_deadline(c, c->table->request_timeout_ms);
+	if (!c)
+		return;
+	atomic_store_explicit(&c->phase, BUSY, memory_order_relaxed);
+	set_deadline(c, c->table->request_timeout_ms);
 }
 
 void connection_waits(struct connection *c)
@@ -171,6 +210,20 @@ void connection_sends(struct connection *c)
 
 void connection_idles(struct connection *c)
 {
-	if (c)
-		set_deadline(c, c->table->idle_timeout_ms);
+	if (!c)
+		return;
+	set_deadline(c, c->table->idle_timeout_ms);
+	atomic_store(&c->phase, IDLE);
+	if (!connection_is_ending(c))
+		return;
+	/* its answer may have gone without "Connection: close", just before */
+	mutex_lock(&c->table->mx);
+	hurry(c, clock_monotonic_ms());
+	pthread_cond_signal(&c->table->changed);
+	mutex_unlock(&c->table->mx);
+}
+
+bool connection_is_ending(const struct connection *c)
+{
+	return c && atomic_load(&c->table->quiesced);
 }

@@ -13,6 +13,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "intake/tls.h"
@@ -28,6 +29,10 @@ int connections_new(int64_t request_timeout_ms, int64_t idle_timeout_ms,
 /* for what connections begin to do from now on */
 void connections_set_timeouts(struct connections *t, int64_t request_timeout_ms,
 			      int64_t idle_timeout_ms);
+
+/* From now on each connection ends with the request that it is at. Idle ones end at once; those
+ * that have not sent a request yet have a second for it. */
+void connections_quiesce(struct connections *t);
 
 /* every connection must be closed before */
 void connections_free(struct connections *t);
@@ -48,3 +53,6 @@ void connection_receives(struct connection *c); /* headers are in: the whole req
 void connection_waits(struct connection *c);    /* suspended: no deadline */
 void connection_sends(struct connection *c);    /* the answer has `request_timeout` */
 void connection_idles(struct connection *c);    /* the next request has `idle_timeout` */
+
+/* is the answer the connection's last one? */
+bool connection_is_ending(const struct connection *c);

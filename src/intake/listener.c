@@ -4,7 +4,6 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -15,6 +14,7 @@
 #include "core/config.h"
 #include "core/log.h"
 #include "core/socket.h"
+#include "intake/acceptor.h"
 #include "intake/connections.h"
 #include "intake/exchange.h"
 #include "intake/gate.h"
@@ -25,13 +25,14 @@
 #define BACKLOG           1024
 #define CONNECTION_MEMORY (32 * 1024) /* headers and one read of the body, bytes a connection */
 #define OPTIONS_MAX       20
+#define SPARE_CONNECTIONS 16 /* a thread's: closed for us, not yet for libmicrohttpd */
 
 struct listener {
 	struct MHD_Daemon *daemon;
 	struct connections *connections;
-	int fd;      /* -1 once it was given to libmicrohttpd */
+	struct acceptor *acceptor;
+	int fd;
 	bool is_tls; /* constant after new */
-	atomic_bool quiesced;
 	char url[128];
 
 	/* shared, under mx */
@@ -50,15 +51,13 @@ static struct tls *current_tls(struct listener *l)
 	return tls;
 }
 
-/* MHD_quiesce_daemon() would be the way to accept nothing more, but with a pool of threads it races
- * with them for the epoll set, and the loser aborts the process. So new connections are closed. */
-static enum MHD_Result on_accept(void *cls, const struct sockaddr *address, socklen_t address_n)
+/* acceptor's thread */
+static bool on_accept(void *arg, int fd, const struct sockaddr *peer, socklen_t peer_n)
 {
-	const struct listener *l = cls;
+	const struct listener *l = arg;
 
-	(void)address;
-	(void)address_n;
-	return atomic_load_explicit(&l->quiesced, memory_order_relaxed) ? MHD_NO : MHD_YES;
+	/* it closes the socket itself when it does not want it: too many from one address */
+	return MHD_add_connection(l->daemon, fd, peer, peer_n) == MHD_YES;
 }
 
 /* before the handshake: the connection gets the certificate that is valid now */
@@ -86,6 +85,7 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 	if (code == MHD_CONNECTION_NOTIFY_CLOSED) {
 		connection_close(*socket_context);
 		*socket_context = NULL;
+		acceptor_note_closed(l->acceptor);
 		return;
 	}
 	info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
@@ -135,7 +135,9 @@ static void add_limits(struct mhd_options *o, const struct server_config *server
 
 	if (threads > 1) /* a pool of one is refused */
 		add_number(o, MHD_OPTION_THREAD_POOL_SIZE, threads);
-	add_number(o, MHD_OPTION_CONNECTION_LIMIT, MAX_OF(server->max_connections, threads));
+	/* of each thread; the limit of all together is the acceptor's */
+	add_number(o, MHD_OPTION_CONNECTION_LIMIT,
+		   (int64_t)threads * (server->max_connections + SPARE_CONNECTIONS));
 	add_number(o, MHD_OPTION_PER_IP_CONNECTION_LIMIT, server->max_connections_per_address);
 	add_number(o, MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY);
 	add_number(o, MHD_OPTION_CONNECTION_TIMEOUT, 0); /* connections.c has the deadlines */
@@ -145,7 +147,7 @@ static int start_daemon(struct listener *l, const struct server_config *server, 
 			struct error *e)
 {
 	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-			     MHD_USE_ITC | MHD_USE_ERROR_LOG;
+			     MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET;
 	struct mhd_options options = {.n = 0};
 
 	add_limits(&options, server);
@@ -154,20 +156,37 @@ static int start_daemon(struct listener *l, const struct server_config *server, 
 		add_pointer(&options, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate());
 	}
 	add_number(&options, MHD_OPTION_END, 0);
-	l->daemon = MHD_start_daemon(
-		flags, 0, on_accept, l, exchange_handle, gate, MHD_OPTION_EXTERNAL_LOGGER, on_log,
-		NULL, MHD_OPTION_LISTEN_SOCKET, l->fd, MHD_OPTION_NOTIFY_COMPLETED,
-		exchange_completed, NULL, MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
-		MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
+	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, gate,
+				     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
+				     MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, NULL,
+				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
+				     MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
 	if (!l->daemon)
 		return error_set(e, -EINVAL,
 				 "cannot start libmicrohttpd (log level debug tells more)");
-	l->fd = -1; /* MHD_stop_daemon() closes it */
 	return 0;
 }
 
-int listener_new(const struct config *config, struct gate *gate, struct listener **ret_listener,
-		 struct error *e)
+/* take the socket that was passed in, or make one */
+static int open_socket(struct listener *l, const struct server_config *server, int fd,
+		       struct error *e)
+{
+	int r = 0;
+
+	if (fd >= 0)
+		l->fd = fd;
+	else
+		r = socket_listen(&server->listen, BACKLOG, &l->fd, e);
+	if (r < 0)
+		return r;
+	r = socket_url(l->fd, server->insecure_http ? "http" : "https", l->url, sizeof(l->url));
+	if (r < 0)
+		return error_set(e, r, "cannot read the listening address: %s", error_name(r));
+	return 0;
+}
+
+int listener_new(const struct config *config, struct gate *gate, int fd,
+		 struct listener **ret_listener, struct error *e)
 {
 	_cleanup_(listener_freep)
 	struct listener *l = calloc(1, sizeof(*l));
@@ -187,15 +206,15 @@ int listener_new(const struct config *config, struct gate *gate, struct listener
 	r = connections_new(server->request_timeout_ms, server->idle_timeout_ms, &l->connections);
 	if (r < 0)
 		return error_set(e, r, "cannot start the reaper thread: %s", error_name(r));
-	r = socket_listen(&server->listen, BACKLOG, &l->fd, e);
+	r = open_socket(l, server, fd, e);
 	if (r < 0)
 		return r;
-	r = socket_url(l->fd, server->insecure_http ? "http" : "https", l->url, sizeof(l->url));
-	if (r < 0)
-		return error_set(e, r, "cannot read the listening address: %s", error_name(r));
 	r = start_daemon(l, server, gate, e);
 	if (r < 0)
 		return r;
+	r = acceptor_new(l->fd, server->max_connections, on_accept, l, &l->acceptor);
+	if (r < 0)
+		return error_set(e, r, "cannot start the acceptor thread: %s", error_name(r));
 	*ret_listener = steal_ptr(&l);
 	return 0;
 }
@@ -240,15 +259,27 @@ void listener_apply(struct listener *l, const struct config *config, struct tls 
 
 void listener_quiesce(struct listener *l)
 {
-	atomic_store_explicit(&l->quiesced, true, memory_order_relaxed);
+	acceptor_stop(l->acceptor);
+	/* Our copy of the descriptor: a socket of the service manager's lives on, and keeps who
+	 * comes for the next start; our own is gone, and refuses them. */
+	l->fd = fd_close(l->fd);
+	connections_quiesce(l->connections);
+}
+
+bool listener_drain(struct listener *l, int64_t deadline_ms)
+{
+	return acceptor_drain(l->acceptor, deadline_ms);
 }
 
 void listener_free(struct listener *l)
 {
 	if (!l)
 		return;
+	if (l->acceptor)
+		acceptor_stop(l->acceptor);
 	if (l->daemon)
 		MHD_stop_daemon(l->daemon);
+	acceptor_free(l->acceptor); /* after the last connection has told it of its end */
 	fd_close(l->fd);
 	connections_free(l->connections);
 	tls_unref(l->tls);

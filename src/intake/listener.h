@@ -2,14 +2,19 @@
 /*
  * The listener: HTTPS by libmicrohttpd, epoll, a pool of threads
  *
- * Owns the listening socket, libmicrohttpd's daemon and the table of connections. Stopping takes
- * two steps, because a suspended connection must be resumed before libmicrohttpd may stop:
- * listener_quiesce() accepts nothing more; when every request has its answer (intake_drain) or the
- * store has stopped, so that none is suspended any more, listener_free() ends the threads.
+ * Owns the listening socket, its acceptor, libmicrohttpd's daemon and the table of connections.
+ * Stopping takes three steps, so that nobody who is connected goes away without an answer, and
+ * because a suspended connection must be resumed before libmicrohttpd may stop: listener_quiesce()
+ * accepts nothing more and closes idle connections; listener_drain() waits for the others; when
+ * every request has its answer (intake_drain) or the store has stopped, so that none is suspended
+ * any more, listener_free() ends the threads.
  *
  * Threads: the one that made it.
  */
 #pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
 
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -23,11 +28,12 @@ struct tls;
  * listener_new() - bind, listen, start the threads
  * @config: read during the call only
  * @gate:   borrowed until listener_free()
+ * @fd:     a socket that listens already, which the listener takes; -1: make one
  *
  * Return: 0, or a negative errno with a sentence that says what to do.
  */
-int listener_new(const struct config *config, struct gate *gate, struct listener **ret_listener,
-		 struct error *e) MUST_USE;
+int listener_new(const struct config *config, struct gate *gate, int fd,
+		 struct listener **ret_listener, struct error *e) MUST_USE;
 
 /* "https://127.0.0.1:8443", with the port that the kernel chose */
 const char *listener_url(const struct listener *l);
@@ -47,6 +53,11 @@ int listener_prepare(const struct listener *l, const struct config *config, stru
 /* the second step, which cannot fail. @tls: taken over */
 void listener_apply(struct listener *l, const struct config *config, struct tls *tls);
 
+/* New connections wait in the socket's queue from now on. Open ones may finish the request they
+ * are at, or send the one they were opened for. */
 void listener_quiesce(struct listener *l);
+
+/* Return: false when connections were still open at @deadline_ms (clock_monotonic_ms()) */
+bool listener_drain(struct listener *l, int64_t deadline_ms) MUST_USE;
 void listener_free(struct listener *l);
 DEFINE_CLEANUP(struct listener *, listener_free)

@@ -11,8 +11,8 @@
 #include "core/metrics.h"
 #include "intake/event.h"
 #include "intake/request_head.h"
-#include "store/payload.h"
 #include "intake/sender.h"
+#include "store/payload.h"
 
 #define BODY_CHUNK 16384 /* bytes: first room for a body of unknown length */
 
@@ -149,7 +149,7 @@ static void add_headers(struct MHD_Response *response, const struct request *r)
 		add_challenges(response, r);
 	if (r->outcome == OUTCOME_INSUFFICIENT_SCOPE)
 		add_scope_challenge(response, r);
-	if (rule->close)
+	if (rule->close || connection_is_ending(r->connection))
 		exchange_add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 

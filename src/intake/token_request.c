@@ -72,7 +72,7 @@ static void add_headers(struct MHD_Response *response, const struct token_reques
 	if (rule->status == MHD_HTTP_UNAUTHORIZED)
 		exchange_add_header(response, MHD_HTTP_HEADER_WWW_AUTHENTICATE,
 				    "Basic realm=\"riskhookd\", charset=\"UTF-8\"");
-	if (rule->close)
+	if (rule->close || connection_is_ending(r->connection))
 		exchange_add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 

@@ -73,6 +73,8 @@ static const struct arg table[] = {
 	 "host name that RiskOS will post to; goes into the certificate and URL"},
 	{"demo", ARG_FLAG, AT(demo), NULL,
 	 "for a demonstration: handlers get test events too and retry soon"},
+	{"service", ARG_FLAG, AT(service), NULL,
+	 "for the systemd unit: its folders, and secrets that its user can read"},
 	{"token", ARG_FLAG, AT(token), NULL, "a token_hash for a bearer credential"},
 	{"json", ARG_FLAG, AT(json), NULL, "one JSON object a line"},
 };

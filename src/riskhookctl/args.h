@@ -45,7 +45,7 @@ struct arguments {
 
 	/* set-up */
 	const char *listen, *url_host;
-	bool demo, token;
+	bool demo, service, token;
 
 	char **operands; /* [0] is the command; NULL-terminated */
 	int n_operands;  /* the command counts too */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,13 +25,40 @@
 
 #define PASSWORD_BYTES 16
 #define DEFAULT_LISTEN "127.0.0.1:8443"
+#define SERVICE_LISTEN "[::]:8443" /* as riskhookd.socket */
 #define CONFIG_MAX     (64 * 1024)
 #define SAN_NAMES_MAX  6
 
 struct init {
 	char *dir; /* absolute */
 	const struct arguments *args;
+	bool has_owner; /* of what not everybody may read */
+	uid_t uid;
+	gid_t gid;
 };
+
+/* With --service, and as root: the user of the unit, if there is one yet. */
+static void find_owner(struct init *init)
+{
+	struct passwd entry, *user = NULL;
+	char texts[4096];
+
+	if (!init->args->service || geteuid() != 0)
+		return;
+	if (getpwnam_r(INIT_USER, &entry, texts, sizeof(texts), &user) != 0 || !user)
+		return;
+	init->has_owner = true;
+	init->uid = user->pw_uid;
+	init->gid = user->pw_gid;
+}
+
+/* a file that not everybody may read belongs to who must read it */
+static int give_away(const struct init *init, int fd, mode_t mode)
+{
+	if (!init->has_owner || mode & 0004)
+		return 0;
+	return fchown(fd, init->uid, init->gid) < 0 ? -errno : 0;
+}
 
 static int make_dir(const char *path, mode_t mode)
 {
@@ -58,6 +86,8 @@ static int write_file(const struct init *init, const char *name, mode_t mode, st
 		r = fd_write_all(fd, text.p, text.n);
 	if (r >= 0 && fchmod(fd, mode) < 0) /* whatever the umask is */
 		r = -errno;
+	if (r >= 0)
+		r = give_away(init, fd, mode);
 	if (r < 0) {
 		(void)ctl_fail(CTL_FAILED, "cannot write '%s/%s': %s", init->dir, name,
 			       error_name(r));
@@ -152,29 +182,44 @@ static void append_quoted(struct buf *out, const char *text)
 	buf_append_char(out, '"');
 }
 
-/* the text with each @WORD@ replaced */
-static int fill_config(const struct init *init, struct buf *out)
+/* Return: what stands for a word, or NULL */
+static const char *text_of(struct slice word, const struct init *init)
 {
 	const struct arguments *args = init->args;
-	const char *rest = init_config_text, *at;
+	const char *default_listen = args->service ? SERVICE_LISTEN : DEFAULT_LISTEN;
+	const struct {
+		const char *word, *text;
+	} words[] = {
+		{"LISTEN", args->listen ? args->listen : default_listen},
+		{"PLACES", args->service ? init_service_text : init_local_text},
+		{"STATE", args->service ? INIT_STATE : ""},
+		{"DEMO", args->demo ? init_demo_text : ""},
+	};
 
-	while ((at = strchr(rest, '@'))) {
-		buf_append(out, rest, (size_t)(at - rest));
-		if (strncmp(at, "@LISTEN@", 8) == 0) {
-			buf_append_str(out, args->listen ? args->listen : DEFAULT_LISTEN);
-			rest = at + 8;
-		} else if (strncmp(at, "@DIR@", 5) == 0) {
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (slice_eq_str(word, words[i].word))
+			return words[i].text;
+	return NULL;
+}
+
+/* the text with each @WORD@ replaced: every second piece between the @ is a word */
+static int fill_config(const struct init *init, struct buf *out)
+{
+	struct slice rest = slice_of(init_config_text), piece;
+	bool is_word = false;
+
+	while (slice_split(&rest, '@', &piece)) {
+		const char *text = is_word ? text_of(piece, init) : NULL;
+
+		if (is_word && slice_eq_str(piece, "DIR"))
 			append_quoted(out, init->dir);
-			rest = at + 5;
-		} else if (strncmp(at, "@DEMO@", 6) == 0) {
-			buf_append_str(out, args->demo ? init_demo_text : "");
-			rest = at + 6;
-		} else {
-			buf_append_char(out, '@');
-			rest = at + 1;
-		}
+		else if (text)
+			buf_append_str(out, text);
+		else
+			buf_append(out, piece.p, piece.n);
+		is_word = !is_word;
 	}
-	return buf_append_str(out, rest);
+	return buf_error(out);
 }
 
 static int write_config(const struct init *init)
@@ -206,6 +251,12 @@ static int write_all(const struct init *init)
 			       error_name(r));
 		return r;
 	}
+	if (init->has_owner && chown(init->dir, (uid_t)-1, init->gid) < 0) {
+		r = -errno;
+		(void)ctl_fail(CTL_FAILED, "cannot give '%s' to the group " INIT_USER ": %s",
+			       init->dir, error_name(r));
+		return r;
+	}
 	r = write_certificate(init);
 	if (r == 0)
 		r = write_secrets(init);
@@ -214,8 +265,27 @@ static int write_all(const struct init *init)
 	return r < 0 ? r : write_config(init);
 }
 
+static void print_next_of_service(const struct init *init)
+{
+	if (!init->has_owner)
+		put(stdout,
+		    "\nThere is no user '" INIT_USER
+		    "' yet, or you are not root: before the service "
+		    "starts, run\n"
+		    "  chgrp " INIT_USER " '%s' && chown " INIT_USER " '%s'/riskhookd.conf "
+		    "'%s'/riskos-* '%s'/tls/privkey.pem\n",
+		    init->dir, init->dir, init->dir, init->dir);
+	put(stdout, "\nnext, start the service, and see what to type into the RiskOS Dashboard:\n"
+		    "  systemctl enable --now riskhookd.socket riskhookd.service\n"
+		    "  riskhookctl dashboard\n");
+}
+
 static void print_next(const struct init *init)
 {
+	if (init->args->service) {
+		print_next_of_service(init);
+		return;
+	}
 	put(stdout,
 	    "\nnext, start the daemon:\n"
 	    "  riskhookd -c '%s/riskhookd.conf'\n\n"
@@ -290,6 +360,7 @@ enum ctl_exit cmd_init(const struct context *ctx)
 		return ctl_fail(CTL_FAILED, "cannot make the folder '%s': %s", operand,
 				error_name(r < 0 ? r : -errno));
 	init.dir = dir;
+	find_owner(&init);
 	if (snprintf(config, sizeof(config), "%s/riskhookd.conf", dir) >= (int)sizeof(config))
 		return ctl_fail(CTL_FAILED, "the name of the folder is too long");
 	if (access(config, F_OK) == 0)

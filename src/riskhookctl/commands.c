@@ -11,11 +11,13 @@ const struct command commands[] = {
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "DIR",
-		.accepts = "listen url-host demo",
+		.accepts = "listen url-host service demo",
 		.help = "write a ready configuration into DIR",
 		.details = "A self-signed certificate, random credentials, an example hook and two "
 			   "handlers that\ncall it. Nothing that is there is overwritten.",
-		.example = "riskhookctl init /tmp/riskhook --url-host hooks.example.com",
+		.example =
+			"riskhookctl init /tmp/riskhook\n"
+			"  riskhookctl init /etc/riskhookd --service --url-host hooks.example.com",
 	},
 	{
 		.name = "dashboard",

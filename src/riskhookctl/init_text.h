@@ -4,8 +4,14 @@
  */
 #pragma once
 
-/* with @LISTEN@, @DIR@ (in double quotes) and @DEMO@ */
+#define INIT_USER  "riskhookd" /* of the unit */
+#define INIT_STATE "/var/lib/riskhookd/"
+
+/* with @LISTEN@, @DIR@ (in double quotes), @PLACES@, @STATE@ and @DEMO@ */
 extern const char init_config_text[];
+/* @PLACES@: everything in one folder, or where the unit has it */
+extern const char init_local_text[];
+extern const char init_service_text[];
 /* lines of the handler `append` for a demonstration */
 extern const char init_demo_text[];
 /* the example hook, a shell script */

@@ -15,13 +15,16 @@
 #include "intake/tls.h"
 #include "intake/tokens.h"
 #include "jq/check.h"
+#include "riskhookd/passed_socket.h"
 #include "riskhookd/reload_desk.h"
 #include "riskhookd/reminder.h"
+#include "riskhookd/watchdog.h"
 #include "store/reader.h"
 #include "store/store.h"
 #include "store/token_store.h"
 #include "util/buf.h"
 
+#define DRAIN_MS          5000 /* connections that are open may take so long over their requests */
 #define OTHER_DESCRIPTORS 1024 /* store, admin side, the handlers' pipes and sockets */
 
 struct daemon {
@@ -34,6 +37,7 @@ struct daemon {
 	struct admin *admin;
 	struct reload_desk desk;
 	struct reminder reminder;
+	struct watchdog *watchdog;
 	bool stopped;
 };
 
@@ -89,6 +93,27 @@ static void on_change(void *arg)
 	dispatcher_refresh(d->dispatcher);
 }
 
+static uint64_t nudge_store(void *store)
+{
+	return store_nudge(store);
+}
+
+static uint64_t nudge_dispatcher(void *dispatcher)
+{
+	return dispatcher_nudge(dispatcher);
+}
+
+static int start_watchdog(struct daemon *d, struct error *e)
+{
+	const struct pulse pulses[] = {
+		{"store", nudge_store, d->store},
+		{"dispatcher", nudge_dispatcher, d->dispatcher},
+	};
+	int r = watchdog_new(pulses, ARRAY_SIZE(pulses), &d->watchdog);
+
+	return r < 0 ? error_set(e, r, "cannot start the watchdog: %s", error_name(r)) : 0;
+}
+
 /* for the admin side */
 static int on_reload(void *arg, struct error *e)
 {
@@ -104,6 +129,14 @@ static int64_t on_certificate_end(void *arg)
 	return listener_not_after(d->listener);
 }
 
+static int start_listener(struct daemon *d, struct error *e)
+{
+	int fd = -1;
+	int r = passed_socket_take(&d->config->server, &fd, e);
+
+	return r < 0 ? r : listener_new(d->config, d->gate, fd, &d->listener, e);
+}
+
 static int start_intake(struct daemon *d, struct error *e)
 {
 	struct intake *in = NULL;
@@ -117,7 +150,7 @@ static int start_intake(struct daemon *d, struct error *e)
 	if (r < 0)
 		return r;
 	gate_open(d->gate, in);
-	return listener_new(d->config, d->gate, &d->listener, e);
+	return start_listener(d, e);
 }
 
 static int start_admin(struct daemon *d, struct error *e)
@@ -150,6 +183,8 @@ static int start(struct daemon *d, struct error *e)
 		r = load_tokens(d, e);
 	if (r == 0)
 		r = start_intake(d, e);
+	if (r == 0)
+		r = start_watchdog(d, e);
 	if (r == 0)
 		r = start_admin(d, e);
 	if (r < 0)
@@ -246,6 +281,24 @@ int64_t daemon_remind(struct daemon *d)
 	return reminder_run(&d->reminder);
 }
 
+/* accept nothing more, and let everybody who is connected have his answer */
+static void stop_intake(struct daemon *d)
+{
+	int64_t deadline_ms = clock_monotonic_ms() + DRAIN_MS;
+
+	if (d->listener) {
+		listener_quiesce(d->listener);
+		if (!listener_drain(d->listener, deadline_ms))
+			log_info("some connections are cut off: they sent no request, or too "
+				 "slowly");
+	}
+	if (!d->gate)
+		return;
+	gate_stop(d->gate);
+	if (!gate_drain(d->gate, deadline_ms))
+		log_warning("requests were still under way when the daemon stopped");
+}
+
 void daemon_stop(struct daemon *d)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + d->config->server.stop_timeout_ms;
@@ -256,16 +309,14 @@ void daemon_stop(struct daemon *d)
 	reload_desk_close(&d->desk);
 	if (d->admin)
 		admin_note_stopping(d->admin);
-	if (d->gate)
-		gate_stop(d->gate);
-	if (d->listener)
-		listener_quiesce(d->listener);
-	if (d->gate && !gate_drain(d->gate, deadline_ms))
-		log_warning("requests were still under way when stop_timeout ended");
+	/* handlers may take long to finish; events are stored meanwhile, for the next start */
 	if (d->dispatcher)
 		dispatcher_stop(d->dispatcher, deadline_ms);
+	stop_intake(d);
 	if (d->reminder.gate)
 		reminder_save(&d->reminder);
+	watchdog_free(d->watchdog);
+	d->watchdog = NULL;
 	if (d->store)
 		store_stop(d->store); /* after it no connection is suspended */
 }

@@ -2,9 +2,12 @@
 /*
  * The daemon: owns every subsystem, starts and stops them in order
  *
- *	start: store -> dispatcher -> intake -> listener -> admin
+ *	start: store -> dispatcher -> intake -> listener -> watchdog -> admin
  *	reload: everything new is made and checked, then put in place; see daemon_reload()
- *	stop:  listener quiesces -> requests get their answers -> dispatcher -> store -> the rest
+ *	stop:  dispatcher -> listener quiesces -> requests get their answers -> store -> the rest
+ *
+ * The dispatcher stops first, because it waits for handlers: posts are answered until the last
+ * moment, so that a restart leaves the shortest possible gap.
  *
  * Threads: main alone.
  */

@@ -52,6 +52,8 @@ struct store {
 	pthread_cond_t wanted;
 	struct list inbox;
 	bool stopping;
+	bool nudged;
+	uint64_t rounds; /* of the thread */
 };
 
 /* in one transaction: all or nothing */
@@ -153,16 +155,18 @@ static void commit_batch(struct store *s, struct list *batch)
 	checkpointer_after_commit(s->checkpointer);
 }
 
-/* Return: false when the store stops and nothing is left */
+/* Return: false when the store stops and nothing is left. The batch is empty after a nudge. */
 static bool take_inbox(struct store *s, struct list *batch)
 {
 	bool any;
 
 	mutex_lock(&s->mx);
-	while (list_is_empty(&s->inbox) && !s->stopping)
+	while (list_is_empty(&s->inbox) && !s->stopping && !s->nudged)
 		cond_wait(&s->wanted, &s->mx);
-	any = !list_is_empty(&s->inbox);
+	any = !list_is_empty(&s->inbox) || !s->stopping;
 	list_splice(batch, &s->inbox);
+	s->nudged = false;
+	s->rounds++;
 	mutex_unlock(&s->mx);
 	return any;
 }
@@ -174,7 +178,8 @@ static void *store_run(void *arg)
 
 	list_init(&batch);
 	while (take_inbox(s, &batch))
-		commit_batch(s, &batch);
+		if (!list_is_empty(&batch))
+			commit_batch(s, &batch);
 	return NULL;
 }
 
@@ -191,6 +196,18 @@ int store_submit(struct store *s, struct store_op *op)
 	}
 	mutex_unlock(&s->mx);
 	return r;
+}
+
+uint64_t store_nudge(struct store *s)
+{
+	uint64_t rounds;
+
+	mutex_lock(&s->mx);
+	rounds = s->rounds;
+	s->nudged = true;
+	pthread_cond_signal(&s->wanted);
+	mutex_unlock(&s->mx);
+	return rounds;
 }
 
 struct waiter {

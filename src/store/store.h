@@ -124,6 +124,10 @@ int store_submit_wait(struct store *store, struct store_op *op) MUST_USE;
 /* Is the store able to commit? False from a failed transaction until one succeeds. */
 bool store_is_healthy(struct store *store);
 
+/* Let the store thread go round once. Return: how often it had gone round; when the next call says
+ * the same, the thread is stuck. A watchdog's view: a transaction that fails is a round, too. */
+uint64_t store_nudge(struct store *store);
+
 /* finish what is in the inbox, then refuse; waits for the thread */
 void store_stop(struct store *store);
 void store_free(struct store *store);

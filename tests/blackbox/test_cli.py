@@ -447,6 +447,18 @@ def test_init_again_is_refused_and_changes_nothing(initialised):
     assert {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()} == before
 
 
+def test_init_for_the_service_leaves_the_places_to_the_unit(folder):
+    directory = folder / "conf"
+    result = run_ctl("init", directory, "--service", "--url-host", "hooks.example.com")
+    assert result.code == OK, result.err
+    assert "systemctl enable --now riskhookd.socket riskhookd.service" in result.out
+    text = (directory / "riskhookd.conf").read_text()
+    assert "[store]" not in text and "[admin]" not in text and "@" not in text
+    assert "listen = [::]:8443" in text
+    assert "append-event /var/lib/riskhookd/deliveries.log" in text
+    assert run_ctl("-c", directory / "riskhookd.conf", "check-config").code == OK
+
+
 def test_init_trigger_events_is_all_that_a_user_needs(initialised, certificate):
     directory, _ = initialised
     path = directory / "riskhookd.conf"

@@ -51,6 +51,27 @@ static void listen_at(const char *text, int *ret_fd)
 	listen_address_deinit(&address);
 }
 
+static void test_knows_loopback(void **state)
+{
+	static const struct {
+		const char *address;
+		bool is_loopback;
+	} cases[] = {
+		{"127.0.0.1:0", true}, {"127.1.2.3:0", true}, {"0.0.0.0:0", false},
+		{"[::1]:0", true},     {"[::]:0", false},     {"[::ffff:127.0.0.1]:0", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		int fd;
+
+		listen_at(cases[i].address, &fd);
+		assert_int_equal(socket_is_loopback(fd), cases[i].is_loopback);
+		fd_close(fd);
+	}
+	assert_false(socket_is_loopback(-1));
+}
+
 static bool can_connect(int fd)
 {
 	struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
@@ -171,6 +192,7 @@ static void test_unix_path_too_long(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_knows_loopback),
 		TEST(test_tcp),
 		TEST(test_tcp_in_use),
 		TEST(test_no_address),

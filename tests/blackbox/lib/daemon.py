@@ -93,6 +93,18 @@ class NotifySocket:
             os.close(pidfd)
         raise AssertionError(f"no READY=1 within {timeout:g} s; notified so far: {self.seen!r}")
 
+    def wait_for(self, line, timeout):
+        """Read until a message has this line; False when none came in time."""
+        deadline = time.monotonic() + timeout
+        while select.select([self.sock], [], [], max(0, deadline - time.monotonic()))[0]:
+            if line in self.sock.recv(8192).decode().splitlines():
+                return True
+        return False
+
+    def drain(self):
+        while select.select([self.sock], [], [], 0)[0]:
+            self.sock.recv(8192)
+
     def close(self):
         self.sock.close()
         os.unlink(self.path)
@@ -109,7 +121,8 @@ class Daemon:
 
     running = []  # for the report of a failed test
 
-    def __init__(self, certificate, sections=None, environment=None, preexec=None, pass_fds=()):
+    def __init__(self, certificate, sections=None, environment=None, preexec=None, pass_fds=(),
+                 prefix=(), keep_notify=False):
         # Not pytest's tmp_path: the name of a Unix socket must stay under 108 bytes.
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="riskhook-"))
         self.config = Config(self.folder, certificate)
@@ -119,6 +132,9 @@ class Daemon:
         self.environment = environment or {}
         self.preexec = preexec
         self.pass_fds = pass_fds
+        self.prefix = list(prefix)  # a command that executes the daemon
+        self.keep_notify = keep_notify  # leave self.notify open after the start
+        self.notify = None
         self.log_path = self.folder / "log"
         self.log_path.touch()
         self.process = None
@@ -129,13 +145,13 @@ class Daemon:
 
     def start(self):
         assert not self.process, "runs already"
-        notify = NotifySocket(self.folder / "notify.sock")
+        self.notify = notify = NotifySocket(self.folder / "notify.sock")
         env = {**os.environ, "NOTIFY_SOCKET": notify.path, **self.environment}
         mark = self.log_path.stat().st_size
         try:
             with self.log_path.open("ab") as log:
                 self.process = subprocess.Popen(
-                    [str(RISKHOOKD), "-c", str(self.config.path)], stdin=subprocess.DEVNULL,
+                    [*self.prefix, str(RISKHOOKD), "-c", str(self.config.path)], stdin=subprocess.DEVNULL,
                     stdout=log, stderr=log, env=env, preexec_fn=self.preexec,
                     pass_fds=self.pass_fds)
             Daemon.running.append(self)
@@ -143,7 +159,8 @@ class Daemon:
                 code = self._collect()
                 raise DaemonFailed(code, self.log()[mark:])
         finally:
-            notify.close()
+            if not self.keep_notify:
+                notify.close()
         self.notified = notify.seen
         return self
 
