@@ -101,6 +101,19 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST)) $(JQ)
 
+# Power cuts and failing calls (tests/power). Checkpoints come early there, since disks are small.
+POWER_OBJ := $(patsubst %,$(B)/obj/tests/power/%.o,disk disk_syscalls image workload workload_check)
+
+$(B)/obj/tests/power/%.o: CPPFLAGS += -Itests/power
+
+$(B)/obj/power/checkpoint.o: src/store/checkpoint.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) -DWAL_PAGES_BULK=60 $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/power/power: $(B)/obj/tests/power/power.o $(POWER_OBJ) $(B)/obj/power/checkpoint.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST))
+
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # Keep what the pattern rules above make in between; a second `make check` links nothing again.

@@ -27,7 +27,7 @@ static void check_refusal(const struct error *e)
 	require(n > 0 && n < sizeof(e->text));
 	require(strncmp(e->text, PATH, strlen(PATH)) == 0);
 	for (size_t i = 0; i < n; i++)
-		require(!iscntrl((unsigned char)e->text[i]));
+		require(!iscntrl((unsigned char)e->text[i]) || e->text[i] == '\t');
 }
 
 static void check_server(const struct server_config *s)
