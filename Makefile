@@ -110,7 +110,7 @@ $(B)/obj/power/checkpoint.o: src/store/checkpoint.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) -DWAL_PAGES_BULK=60 $(CFLAGS) -MMD -MP -c -o $@ $<
 
-$(B)/power/power: $(B)/obj/tests/power/power.o $(POWER_OBJ) $(B)/obj/power/checkpoint.o $(LIB)
+$(B)/power/%: $(B)/obj/tests/power/%.o $(POWER_OBJ) $(B)/obj/power/checkpoint.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST))
 

@@ -152,8 +152,8 @@ static int file_sync(sqlite3_file *file, int flags)
 
 	disk_syscalls_begin_sync();
 	rc = disk_syscalls_sync_fault();
-	if (rc == SQLITE_OK)
-		rc = f->real->pMethods->xSync(f->real, flags);
+	if (rc == SQLITE_OK && disk.is_recording)              /* the power is not cut for real, */
+		rc = f->real->pMethods->xSync(f->real, flags); /* this tells of the folder */
 	with_folder = disk_syscalls_end_sync();
 	if (rc != SQLITE_OK || f->name < 0)
 		return rc;
