@@ -7,6 +7,7 @@
 #   make check      build and pass all tests
 #   make lint       format, layers, limits, clang-tidy, cppcheck
 #   make fuzz       FUZZ_SECONDS (30) of libFuzzer for each parser
+#   make power      POINTS (20000) simulated power cuts
 #   make bench      measure, with nginx and webhook on the same machine for comparison
 #   make bench-delivery   how fast events reach handlers, and what a long backlog costs
 #   make model      check the model of the deliveries with spin
@@ -114,6 +115,13 @@ $(B)/power/%: $(B)/obj/tests/power/%.o $(POWER_OBJ) $(B)/obj/power/checkpoint.o 
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST))
 
+WRAPPED := malloc calloc realloc reallocarray strdup pthread_create posix_spawn pipe2 eventfd \
+	pidfd_open socket
+$(B)/power/call_faults: LDFLAGS += $(WRAPPED:%=-Wl,--wrap=%)
+$(B)/power/call_faults: $(B)/obj/tests/power/wrap.o
+
+POWER_BIN := $(B)/power/power $(B)/power/io_faults $(B)/power/call_faults
+
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # Keep what the pattern rules above make in between; a second `make check` links nothing again.
@@ -203,17 +211,19 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON)) $(JQ)
 
-.PHONY: check check-build check-layers check-unit check-replay check-blackbox check-reports
+.PHONY: check check-build check-layers check-unit check-power check-replay check-blackbox \
+	check-reports power
 check:
 	@$(MAKE) --no-print-directory deps-test
 	@$(MAKE) --no-print-directory check-build
 	@rm -rf $(B)/reports && mkdir -p $(B)/reports
 	@failed=0; \
-	$(MAKE) --no-print-directory check-layers check-unit check-replay check-blackbox || failed=1; \
+	$(MAKE) --no-print-directory check-layers check-unit check-power check-replay \
+		check-blackbox || failed=1; \
 	$(MAKE) --no-print-directory check-reports || failed=1; \
 	exit $$failed
 
-check-build: all $(UNIT_BIN) $(REPLAY_BIN)
+check-build: all $(UNIT_BIN) $(POWER_BIN) $(REPLAY_BIN)
 
 check-layers:
 	@tests/lint/layers.sh
@@ -222,6 +232,17 @@ check-unit: $(UNIT_BIN)
 	@failed=; for t in $(UNIT_BIN); do \
 		echo "== $$t"; $(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP $$t || failed="$$failed $$t"; \
 	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+# What the store says about its broken disks is of interest only when a test fails.
+check-power: $(POWER_BIN)
+	@failed=; for t in $(POWER_BIN); do \
+		echo "== $$t"; $(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP $$t 2>$$t.log || { \
+			failed="$$failed $$t"; tail -n 50 $$t.log >&2; }; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+POINTS ?= 20000
+power: $(B)/power/power
+	@$(TEST_RUN) RISKHOOK_POINTS=$(POINTS) $(B)/power/power 2>$(B)/power/power.log
 
 check-replay: $(REPLAY_BIN)
 	@$(foreach name,$(patsubst $(B)/replay/%,%,$(REPLAY_BIN)),echo "== replay $(name)" && \
@@ -236,8 +257,8 @@ check-reports:
 
 # ---- lint --------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c)
-H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h)
+C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/power/*.c)
+H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h tests/power/*.h)
 
 .PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck
 lint:
