@@ -10,8 +10,8 @@
 #include "core/metrics.h"
 #include "intake/event.h"
 #include "intake/request_head.h"
-#include "store/payload.h"
 #include "intake/sender.h"
+#include "store/payload.h"
 
 #define BODY_CHUNK 16384 /* bytes: first room for a body of unknown length */
 
@@ -31,6 +31,7 @@ struct request {
 	enum stage stage;
 	struct admission admission;
 	int64_t received_at; /* us */
+	bool must_close;     /* the connection goes with the answer, whatever it is */
 
 	char *body;
 	size_t n, capacity; /* capacity is reserved in the intake's budget */
@@ -109,7 +110,7 @@ static void add_headers(struct MHD_Response *response, const struct request *r)
 		exchange_add_header(response, MHD_HTTP_HEADER_ALLOW, MHD_HTTP_METHOD_POST);
 	if (rule->status == MHD_HTTP_UNAUTHORIZED)
 		add_challenges(response, r);
-	if (rule->close)
+	if (rule->close || r->must_close)
 		exchange_add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
@@ -342,6 +343,8 @@ static enum MHD_Result begin(struct exchange *x, const char *url, const char *me
 	enum outcome outcome;
 
 	request_head_read(r->mhd, url, method, &head);
+	/* RFC 9112 section 6.1: a proxy before us may have seen its end elsewhere */
+	r->must_close = head.is_chunked && head.has_length;
 	connection_receives(r->connection);
 	metric_inc(METRIC_REQUESTS);
 	outcome = intake_decide(r->intake, &head, r->received_at, clock_monotonic_ms(),
