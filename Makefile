@@ -5,6 +5,8 @@
 #   make run        build, make a demo configuration under build/demo, start the daemon
 #   make demo       the same tour, unattended
 #   make check      build and pass all tests
+#   make coverage   lines and branches that the tests run
+#   make check-valgrind  unit tests under valgrind
 #   make lint       format, layers, limits, clang-tidy, cppcheck
 #   make fuzz       FUZZ_SECONDS (30) of libFuzzer for each parser
 #   make power      POINTS (20000) simulated power cuts
@@ -122,6 +124,11 @@ $(B)/power/call_faults: $(B)/obj/tests/power/wrap.o
 
 POWER_BIN := $(B)/power/power $(B)/power/io_faults $(B)/power/call_faults
 
+# a library for the daemon under test, free of sanitizers and counters
+$(B)/power/faulty_disk.so: tests/power/faulty_disk.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # Keep what the pattern rules above make in between; a second `make check` links nothing again.
@@ -143,13 +150,14 @@ DEPS_BENCH := $(DEPS_BUILD) python3 openssl wrk nginx-light webhook
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 APT_GET = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300
 
-.PHONY: deps deps-test deps-lint deps-bench deps-model
+.PHONY: deps deps-test deps-lint deps-bench deps-model deps-valgrind
 deps: WANTED = $(DEPS_BUILD)
 deps-test: WANTED = $(DEPS_TEST)
 deps-lint: WANTED = $(DEPS_LINT)
 deps-bench: WANTED = $(DEPS_BENCH)
 deps-model: WANTED = $(DEPS_MODEL)
-deps deps-test deps-lint deps-bench deps-model:
+deps-valgrind: WANTED = $(DEPS_VALGRIND)
+deps deps-test deps-lint deps-bench deps-model deps-valgrind:
 	@command -v dpkg-query >/dev/null || { \
 		echo "not Debian: please install what matches $(WANTED)" >&2; exit 0; }; \
 	present=$$(dpkg-query -W -f='$${db:Status-Abbrev}$${Package}\n' $(WANTED) 2>/dev/null | \
@@ -223,7 +231,7 @@ check:
 	$(MAKE) --no-print-directory check-reports || failed=1; \
 	exit $$failed
 
-check-build: all $(UNIT_BIN) $(POWER_BIN) $(REPLAY_BIN)
+check-build: all $(UNIT_BIN) $(POWER_BIN) $(REPLAY_BIN) $(B)/power/faulty_disk.so
 
 check-layers:
 	@tests/lint/layers.sh
@@ -254,6 +262,30 @@ check-blackbox:
 check-reports:
 	@reports=$$(find $(B)/reports -type f 2>/dev/null); \
 		[ -z "$$reports" ] || { cat $$reports >&2; exit 1; }
+
+# ---- coverage, valgrind ------------------------------------------------------------------------
+
+DEPS_VALGRIND := $(DEPS_BUILD) libcmocka-dev valgrind
+
+.PHONY: coverage check-valgrind
+# All tests once, in a build that counts; a failed test does not hide the figures.
+coverage:
+	@$(MAKE) --no-print-directory deps-test
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@CFLAGS='--coverage -fprofile-update=atomic' LDFLAGS=--coverage $(MAKE) -k \
+		--no-print-directory B=build/coverage OPTIMIZE='-O1 -g' \
+		check-build check-unit check-power check-replay check-blackbox || true
+	@$(PYTHON) tests/coverage.py build/coverage
+
+# The unit tests without those that wait for the clock or start hundreds of programs.
+VALGRIND_BIN := $(filter-out $(B)/unit/test_handler_% $(B)/unit/test_dispatcher,$(UNIT_BIN))
+check-valgrind: $(VALGRIND_BIN)
+	@$(MAKE) --no-print-directory deps-valgrind
+	@failed=; for t in $(VALGRIND_BIN); do \
+		echo "== valgrind $$t"; CMOCKA_MESSAGE_OUTPUT=TAP valgrind -q --error-exitcode=99 \
+		--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+		--child-silent-after-fork=yes $$t || failed="$$failed $$t"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 # ---- lint --------------------------------------------------------------------------------------
 
