@@ -107,8 +107,6 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 # Power cuts and failing calls (tests/power). Checkpoints come early there, since disks are small.
 POWER_OBJ := $(patsubst %,$(B)/obj/tests/power/%.o,disk disk_syscalls image workload workload_check)
 
-$(B)/obj/tests/power/%.o: CPPFLAGS += -Itests/power
-
 $(B)/obj/power/checkpoint.o: src/store/checkpoint.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) -DWAL_PAGES_BULK=60 $(CFLAGS) -MMD -MP -c -o $@ $<
@@ -268,12 +266,14 @@ check-reports:
 DEPS_VALGRIND := $(DEPS_BUILD) libcmocka-dev valgrind
 
 .PHONY: coverage check-valgrind
-# All tests once, in a build that counts; a failed test does not hide the figures.
+# All tests once, in a build that counts; a failed test does not hide the figures. Counters confuse
+# two warnings about values that are followed through branches.
 coverage:
 	@$(MAKE) --no-print-directory deps-test
 	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
 	@CFLAGS='--coverage -fprofile-update=atomic' LDFLAGS=--coverage $(MAKE) -k \
-		--no-print-directory B=build/coverage OPTIMIZE='-O1 -g' \
+		--no-print-directory B=build/coverage \
+		OPTIMIZE='-O1 -g -Wno-error=maybe-uninitialized -Wno-error=null-dereference' \
 		check-build check-unit check-power check-replay check-blackbox || true
 	@$(PYTHON) tests/coverage.py build/coverage
 

@@ -69,34 +69,34 @@ static void *next(const char *name)
 	return p;
 }
 
-ssize_t pwrite64(int fd, const void *p, size_t n, off64_t offset)
+ssize_t pwrite64(int fd, const void *buf, size_t n, off64_t offset)
 {
 	ssize_t (*real)(int, const void *, size_t, off64_t) = next("pwrite64");
 	int error = write_error(fd);
 
 	if (!error)
-		return real(fd, p, n, offset);
+		return real(fd, buf, n, offset);
 	errno = error;
 	return -1;
 }
 
-ssize_t write(int fd, const void *p, size_t n)
+ssize_t write(int fd, const void *buf, size_t n)
 {
 	ssize_t (*real)(int, const void *, size_t) = next("write");
 	int error = write_error(fd);
 
 	if (!error)
-		return real(fd, p, n);
+		return real(fd, buf, n);
 	errno = error;
 	return -1;
 }
 
-int fdatasync(int fd)
+int fdatasync(int fildes)
 {
 	int (*real)(int) = next("fdatasync");
 
-	if (!control || *control != 's' || !is_of_store(fd))
-		return real(fd);
+	if (!control || *control != 's' || !is_of_store(fildes))
+		return real(fildes);
 	errno = EIO;
 	return -1;
 }
