@@ -277,8 +277,9 @@ coverage:
 		check-build check-unit check-power check-replay check-blackbox || true
 	@$(PYTHON) tests/coverage.py build/coverage
 
-# The unit tests without those that wait for the clock or start hundreds of programs.
-VALGRIND_BIN := $(filter-out $(B)/unit/test_handler_% $(B)/unit/test_dispatcher,$(UNIT_BIN))
+# The unit tests without those that start programs or try bodies by the hundred thousand.
+VALGRIND_BIN := $(filter-out $(addprefix $(B)/unit/test_,handler_exec handler_unix dispatcher \
+	json_mutations),$(UNIT_BIN))
 check-valgrind: $(VALGRIND_BIN)
 	@$(MAKE) --no-print-directory deps-valgrind
 	@failed=; for t in $(VALGRIND_BIN); do \
