@@ -5,8 +5,11 @@
 #   make run        build, make a demo configuration under build/demo, start the daemon
 #   make demo       the same tour, unattended
 #   make check      build and pass all tests
+#   make coverage   lines and branches that the tests run
+#   make check-valgrind  unit tests under valgrind
 #   make lint       format, layers, limits, clang-tidy, cppcheck, timing of credential checks
 #   make fuzz       FUZZ_SECONDS (30) of libFuzzer for each parser
+#   make power      POINTS (20000) simulated power cuts
 #   make check-service  the units, the man pages, the package
 #   make install    DESTDIR= PREFIX= SYSCONFDIR=; uninstall takes it away again
 #   make dist, deb  a tar of the commit, a Debian package
@@ -108,6 +111,29 @@ $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST)) $(JQ)
 
+# Power cuts and failing calls (tests/power). Checkpoints come early there, since disks are small.
+POWER_OBJ := $(patsubst %,$(B)/obj/tests/power/%.o,disk disk_syscalls image workload workload_check)
+
+$(B)/obj/power/checkpoint.o: src/store/checkpoint.c Makefile
+	@mkdir -p $(@D)
+	$(call say,CC)$(CC) $(CPPFLAGS) -DWAL_PAGES_BULK=60 $(CFLAGS) -MMD -MP -c -o $@ $<
+
+$(B)/power/%: $(B)/obj/tests/power/%.o $(POWER_OBJ) $(B)/obj/power/checkpoint.o $(LIB)
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_TEST))
+
+WRAPPED := malloc calloc realloc reallocarray strdup pthread_create posix_spawn pipe2 eventfd \
+	pidfd_open socket
+$(B)/power/call_faults: LDFLAGS += $(WRAPPED:%=-Wl,--wrap=%)
+$(B)/power/call_faults: $(B)/obj/tests/power/wrap.o
+
+POWER_BIN := $(B)/power/power $(B)/power/io_faults $(B)/power/call_faults
+
+# a library for the daemon under test, free of sanitizers and counters
+$(B)/power/faulty_disk.so: tests/power/faulty_disk.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # Keep what the pattern rules above make in between; a second `make check` links nothing again.
@@ -131,14 +157,15 @@ DEPS_BENCH := $(DEPS_BUILD) python3 openssl wrk nginx-light webhook
 SUDO = $(if $(filter 0,$(shell id -u)),,sudo)
 APT_GET = $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300
 
-.PHONY: deps deps-test deps-lint deps-service deps-bench deps-model
+.PHONY: deps deps-test deps-lint deps-service deps-bench deps-model deps-valgrind
 deps: WANTED = $(DEPS_BUILD)
 deps-test: WANTED = $(DEPS_TEST)
 deps-lint: WANTED = $(DEPS_LINT)
 deps-service: WANTED = $(DEPS_SERVICE)
 deps-bench: WANTED = $(DEPS_BENCH)
 deps-model: WANTED = $(DEPS_MODEL)
-deps deps-test deps-lint deps-service deps-bench deps-model:
+deps-valgrind: WANTED = $(DEPS_VALGRIND)
+deps deps-test deps-lint deps-service deps-bench deps-model deps-valgrind:
 	@command -v dpkg-query >/dev/null || { \
 		echo "not Debian: please install what matches $(WANTED)" >&2; exit 0; }; \
 	present=$$(dpkg-query -W -f='$${db:Status-Abbrev}$${Package}\n' $(WANTED) 2>/dev/null | \
@@ -200,17 +227,19 @@ $(B)/replay/%: $(B)/obj/tests/fuzz/fuzz_%.o $(B)/obj/tests/fuzz/replay.o $(LIB)
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON)) $(JQ)
 
-.PHONY: check check-build check-layers check-unit check-replay check-blackbox check-reports
+.PHONY: check check-build check-layers check-unit check-power check-replay check-blackbox \
+	check-reports power
 check:
 	@$(MAKE) --no-print-directory deps-test
 	@$(MAKE) --no-print-directory check-build
 	@rm -rf $(B)/reports && mkdir -p $(B)/reports
 	@failed=0; \
-	$(MAKE) --no-print-directory check-layers check-unit check-replay check-blackbox || failed=1; \
+	$(MAKE) --no-print-directory check-layers check-unit check-power check-replay \
+		check-blackbox || failed=1; \
 	$(MAKE) --no-print-directory check-reports || failed=1; \
 	exit $$failed
 
-check-build: all $(UNIT_BIN) $(REPLAY_BIN)
+check-build: all $(UNIT_BIN) $(POWER_BIN) $(REPLAY_BIN) $(B)/power/faulty_disk.so
 
 check-layers:
 	@tests/lint/layers.sh
@@ -219,6 +248,17 @@ check-unit: $(UNIT_BIN)
 	@failed=; for t in $(UNIT_BIN); do \
 		echo "== $$t"; $(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP $$t || failed="$$failed $$t"; \
 	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+# What the store says about its broken disks is of interest only when a test fails.
+check-power: $(POWER_BIN)
+	@failed=; for t in $(POWER_BIN); do \
+		echo "== $$t"; $(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP $$t 2>$$t.log || { \
+			failed="$$failed $$t"; tail -n 50 $$t.log >&2; }; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+POINTS ?= 20000
+power: $(B)/power/power
+	@$(TEST_RUN) RISKHOOK_POINTS=$(POINTS) $(B)/power/power 2>$(B)/power/power.log
 
 check-replay: $(REPLAY_BIN)
 	@$(foreach name,$(patsubst $(B)/replay/%,%,$(REPLAY_BIN)),echo "== replay $(name)" && \
@@ -313,10 +353,37 @@ check-service:
 	@$(MAKE) --no-print-directory all
 	@$(TEST_RUN) $(PYTHON) -m pytest -q -p no:cacheprovider tests/service
 
+# ---- coverage, valgrind ------------------------------------------------------------------------
+
+DEPS_VALGRIND := $(DEPS_BUILD) libcmocka-dev valgrind
+
+.PHONY: coverage check-valgrind
+# All tests once, in a build that counts; a failed test does not hide the figures. Counters confuse
+# two warnings about values that are followed through branches.
+coverage:
+	@$(MAKE) --no-print-directory deps-test
+	@find build/coverage -name '*.gcda' -delete 2>/dev/null || true
+	@CFLAGS='--coverage -fprofile-update=atomic' LDFLAGS=--coverage $(MAKE) -k \
+		--no-print-directory B=build/coverage \
+		OPTIMIZE='-O1 -g -Wno-error=maybe-uninitialized -Wno-error=null-dereference' \
+		check-build check-unit check-power check-replay check-blackbox || true
+	@$(PYTHON) tests/coverage.py build/coverage
+
+# The unit tests without those that start programs or try bodies by the hundred thousand.
+VALGRIND_BIN := $(filter-out $(addprefix $(B)/unit/test_,handler_exec handler_unix dispatcher \
+	json_mutations),$(UNIT_BIN))
+check-valgrind: $(VALGRIND_BIN)
+	@$(MAKE) --no-print-directory deps-valgrind
+	@failed=; for t in $(VALGRIND_BIN); do \
+		echo "== valgrind $$t"; CMOCKA_MESSAGE_OUTPUT=TAP valgrind -q --error-exitcode=99 \
+		--leak-check=full --show-leak-kinds=definite --errors-for-leak-kinds=definite \
+		--child-silent-after-fork=yes $$t || failed="$$failed $$t"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
 # ---- lint --------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/timing/*.c)
-H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h)
+C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/power/*.c tests/timing/*.c)
+H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h tests/power/*.h)
 
 .PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck lint-timing
 lint:

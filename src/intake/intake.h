@@ -61,6 +61,7 @@ struct request_head {
 	bool repeated_authorization;
 	bool has_body;   /* Content-Length over 0, or chunked */
 	bool has_length; /* Content-Length */
+	bool is_chunked; /* Transfer-Encoding */
 	uint64_t content_length;
 	bool expects_continue;
 };

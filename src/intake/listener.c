@@ -6,6 +6,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -107,6 +108,20 @@ static void PRINTF_LIKE(2, 0) on_log(void *cls, const char *fmt, va_list ap)
 	log_debug("libmicrohttpd: %.*s", (int)n, text);
 }
 
+/* A path is a string to us: what is behind a "%00" must not be cut off it. No path that is
+ * configured holds what stands in for the NUL. */
+static size_t unescape(void *cls, struct MHD_Connection *connection, char *s)
+{
+	size_t n = MHD_http_unescape(s);
+	char *nul = s;
+
+	(void)cls;
+	(void)connection;
+	while ((nul = memchr(nul, '\0', n - (size_t)(nul - s))))
+		*nul = '\1';
+	return n;
+}
+
 static unsigned int n_threads(const struct server_config *server)
 {
 	long n = server->threads ? (long)server->threads : sysconf(_SC_NPROCESSORS_ONLN);
@@ -156,11 +171,11 @@ static int start_daemon(struct listener *l, const struct server_config *server, 
 		add_pointer(&options, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate());
 	}
 	add_number(&options, MHD_OPTION_END, 0);
-	l->daemon = MHD_start_daemon(flags, 0, NULL, NULL, exchange_handle, gate,
-				     MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-				     MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, NULL,
-				     MHD_OPTION_NOTIFY_CONNECTION, on_connection, l,
-				     MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
+	l->daemon = MHD_start_daemon(
+		flags, 0, NULL, NULL, exchange_handle, gate, MHD_OPTION_EXTERNAL_LOGGER, on_log,
+		NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, NULL,
+		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_UNESCAPE_CALLBACK,
+		unescape, NULL, MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
 	if (!l->daemon)
 		return error_set(e, -EINVAL,
 				 "cannot start libmicrohttpd (log level debug tells more)");

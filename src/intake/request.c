@@ -43,6 +43,7 @@ struct request {
 	enum stage stage;
 	struct admission admission;
 	int64_t received_at; /* us */
+	bool must_close;     /* the connection goes with the answer, whatever it is */
 
 	struct auth_waiter waiter;
 	_Atomic int auth_wait; /* enum auth_wait */
@@ -149,7 +150,7 @@ static void add_headers(struct MHD_Response *response, const struct request *r)
 		add_challenges(response, r);
 	if (r->outcome == OUTCOME_INSUFFICIENT_SCOPE)
 		add_scope_challenge(response, r);
-	if (rule->close || connection_is_ending(r->connection))
+	if (rule->close || r->must_close || connection_is_ending(r->connection))
 		exchange_add_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
@@ -406,6 +407,8 @@ static enum MHD_Result admit(struct request *r, const char *url, const char *met
 	enum outcome outcome;
 
 	request_head_read(r->mhd, url, method, &head);
+	/* RFC 9112 section 6.1: a proxy before us may have seen its end elsewhere */
+	r->must_close = head.is_chunked && head.has_length;
 	connection_receives(r->connection);
 	outcome = decide(r, &head);
 	if (outcome == OUTCOME_PENDING)

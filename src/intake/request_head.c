@@ -46,6 +46,7 @@ static void read_content_encoding(struct request_head *head, struct slice value)
 static void read_transfer_encoding(struct request_head *head, struct slice value)
 {
 	(void)value; /* libmicrohttpd takes chunked only */
+	head->is_chunked = true;
 	head->has_body = true;
 }
 

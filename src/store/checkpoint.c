@@ -7,7 +7,9 @@
 
 #include "util/thread.h"
 
+#ifndef WAL_PAGES_BULK      /* the power-loss test wants checkpoints from small files, too */
 #define WAL_PAGES_BULK 4000 /* 16 MiB: the thread begins to copy */
+#endif
 
 enum stage {
 	IDLE,      /* the WAL is short */

@@ -71,7 +71,11 @@ int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e)
 		return error_set(e, db_errno(rc), "cannot open '%s': %s", path,
 				 *ret_db ? db_message(*ret_db) : sqlite3_errstr(rc));
 	(void)sqlite3_busy_timeout(*ret_db, BUSY_MS); /* fails only for a closed connection */
-	return db_errno(payload_register(*ret_db));
+	rc = payload_register(*ret_db);
+	if (rc != SQLITE_OK)
+		return error_set(e, db_errno(rc), "cannot set up '%s': %s", path,
+				 sqlite3_errstr(rc));
+	return 0;
 }
 
 int db_exec(sqlite3 *db, const char *sql)

@@ -73,7 +73,7 @@ static int write_batch(struct store *s, struct list *batch)
 		r = writer_commit(s->writer);
 	if (r < 0) {
 		(void)snprintf(s->failure, sizeof(s->failure), "%s", db_message(s->db));
-		writer_rollback(s->writer);
+		(void)writer_rollback(s->writer); /* writer_begin() tries again */
 	}
 	return r;
 }

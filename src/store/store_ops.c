@@ -20,6 +20,7 @@
 enum statement {
 	BEGIN,
 	COMMIT,
+	ROLLBACK,
 	EVENT_INSERT,
 	EVENT_FIND,
 	EVENT_COUNT_DUPLICATE,
@@ -55,6 +56,7 @@ enum statement {
 static const char *const sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
+	[ROLLBACK] = "ROLLBACK",
 	[EVENT_INSERT] =
 		"INSERT INTO events (eval_id, event_type, dedup_id, event_id, id_derived,"
 		" original_type, category, customer_id, decision, status, sub_status, eval_status,"
@@ -262,7 +264,9 @@ static int find(struct writer *w, enum statement id, const char *types, ...)
 
 int writer_begin(struct writer *w)
 {
-	return run(w, BEGIN, "");
+	int r = writer_rollback(w); /* the last one may have failed, for want of memory */
+
+	return r < 0 ? r : run(w, BEGIN, "");
 }
 
 int writer_commit(struct writer *w)
@@ -270,9 +274,11 @@ int writer_commit(struct writer *w)
 	return run(w, COMMIT, "");
 }
 
-void writer_rollback(struct writer *w)
+int writer_rollback(struct writer *w)
 {
-	db_rollback(w->db);
+	if (sqlite3_get_autocommit(w->db)) /* some errors roll back by themselves */
+		return 0;
+	return run(w, ROLLBACK, "");
 }
 
 int writer_recover(struct writer *w, int64_t now)
@@ -287,7 +293,7 @@ int writer_recover(struct writer *w, int64_t now)
 	if (r == 0)
 		r = writer_commit(w);
 	if (r < 0)
-		writer_rollback(w);
+		(void)writer_rollback(w); /* the start fails anyway */
 	return r;
 }
 

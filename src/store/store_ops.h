@@ -22,7 +22,8 @@ DEFINE_CLEANUP(struct writer *, writer_free)
 
 int writer_begin(struct writer *w) MUST_USE;
 int writer_commit(struct writer *w) MUST_USE;
-void writer_rollback(struct writer *w);
+/* leave a transaction, if one is open. When that fails, writer_begin() tries again. */
+int writer_rollback(struct writer *w);
 
 /**
  * writer_run() - write one op

@@ -5,6 +5,8 @@
 # to a folder beside the program, never into the repository. Fails on a finding, and when a program
 # got through fewer than 10,000 inputs: then it is too slow to find anything.
 #
+# A program NAME has the dictionary tests/fuzz/NAME.dict; those without one read JSON.
+#
 # usage: FUZZ_SECONDS=30 fuzz.sh PROGRAM...
 set -eu
 
@@ -24,8 +26,11 @@ for program in "$@"; do
     corpus="$found $root/tests/fixtures"
     [ ! -d "$root/tests/fuzz/corpus/$name" ] || corpus="$corpus $root/tests/fuzz/corpus/$name"
 
+    dictionary=$root/tests/fuzz/$name.dict
+    [ -f "$dictionary" ] || dictionary=$root/tests/fuzz/json.dict
+
     # $corpus is a list; paths of a checkout with blanks in them would not survive make either
-    if ! "$program" -max_total_time="${FUZZ_SECONDS:-30}" -max_len=65536 -timeout=10 \
+    if ! "$program" -max_total_time="${FUZZ_SECONDS:-30}" -max_len=65536 -timeout=10 -dict="$dictionary" \
         -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$program." $corpus \
         >"$log" 2>&1; then
         tail -n 60 "$log" >&2
