@@ -56,7 +56,7 @@ static int check_credentials(const struct config *config)
 	int r = credential_sets_check(config, &e);
 
 	if (r < 0)
-		fprintf(stderr, "%s\n", e.text);
+		(void)fprintf(stderr, "%s\n", e.text); /* the exit code says it too */
 	return r;
 }
 
