@@ -30,7 +30,7 @@ SHIPPED = {
     "usr/share/doc/riskhookd/README.md": 0o644,
     "usr/share/doc/riskhookd/examples/hook-needs-more.conf": 0o644,
     "usr/share/doc/riskhookd/examples/riskhookd.conf": 0o644,
-    **{f"usr/share/riskhookd/hooks/{hook.name}": 0o755
+    **{f"usr/share/riskhookd/hooks/{hook.name}": 0o644 if hook.suffix == ".c" else 0o755
        for hook in (REPOSITORY / "conf/hooks").iterdir()},
 }
 PAGES = sorted(path for path in REPOSITORY.glob("src/*/*.[5-8]"))

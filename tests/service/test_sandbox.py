@@ -40,7 +40,8 @@ def filtered():
 def test_the_filter_allows_what_the_daemon_and_a_hook_do(tmp_path):
     trace = tmp_path / "trace"
     hook = script(tmp_path, "hook", 'cat > /dev/null; echo "$RISKHOOK_SEQ"\n')
-    daemon = Daemon(Certificate(tmp_path), {"handler hook": {"type": "exec", "command": hook}},
+    daemon = Daemon(Certificate(tmp_path), {"handler hook": {"type": "exec", "command": hook,
+                                                                "filter": "true"}},
                     prefix=["/usr/bin/strace", "-f", "-qq", "-o", trace])
     try:
         daemon.start()
