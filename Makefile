@@ -297,7 +297,7 @@ installs := \
 	755:$(B)/riskhookd:$(SBINDIR)/riskhookd \
 	755:$(B)/riskhookctl:$(BINDIR)/riskhookctl \
 	644:conf/completion/riskhookctl.bash:$(DATADIR)/bash-completion/completions/riskhookctl \
-	$(foreach hook,$(wildcard conf/hooks/*),755:$(hook):$(DATADIR)/riskhookd/hooks/$(notdir $(hook))) \
+	$(foreach hook,$(wildcard conf/hooks/*),$(if $(filter %.c,$(hook)),644,755):$(hook):$(DATADIR)/riskhookd/hooks/$(notdir $(hook))) \
 	644:README.md:$(DOCDIR)/README.md
 installed = $(foreach row,$(installs) $(installs_texts),$(DESTDIR)$(lastword $(subst :, ,$(row))))
 
