@@ -69,6 +69,8 @@ static const struct {
 	{TEXT("docv_"), CATEGORY_DOCV},
 };
 
+_Static_assert(ARRAY_SIZE(types) <= EVENT_TYPES_MAX, "event_type_index() promises so");
+
 static char normal_char(char c)
 {
 	if (c >= 'A' && c <= 'Z')
@@ -104,6 +106,17 @@ static bool look_up(struct event_type *type)
 		return true;
 	}
 	return false;
+}
+
+int event_type_index(struct slice name, const char **ret_name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		if (!slice_is_empty(types[i].canonical) || !slice_eq(name, types[i].name))
+			continue;
+		*ret_name = types[i].name.p; /* a literal: it ends with a NUL */
+		return (int)i;
+	}
+	return -1;
 }
 
 static void guess_category(struct event_type *type)

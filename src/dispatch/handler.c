@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "dispatch/handler.h"
 
+#include "dispatch/handler_tally.h"
+
 static const struct handler_ops *const types[] = {
 	[HANDLER_EXEC] = &handler_exec_ops,
 	[HANDLER_UNIX] = &handler_unix_ops,
@@ -31,6 +33,7 @@ int handler_new(const struct handler_config *config, const struct handler_callba
 	handler->config = config;
 	handler->callbacks = *callbacks;
 	handler->transform = steal_ptr(&transform);
+	handler_tally_open(config->name);
 	*ret_handler = handler;
 	return 0;
 }

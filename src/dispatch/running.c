@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "dispatch/handler_tally.h"
 #include "util/units.h"
 
 static struct running *new_running(const struct handler_config *handler, struct job *job,
@@ -134,6 +135,8 @@ void running_report(const struct running *running)
 				     ? "the consumer gave a reason (riskhookctl attempts)"
 				     : running->reason;
 
+	handler_tally_attempt(running->handler->name, running->finish.outcome,
+			      running->finish.state, running->finish.now - running->started_at);
 	switch (running->finish.state) {
 	case DELIVERY_DONE:
 		metric_inc(METRIC_DELIVERIES_DONE);

@@ -15,13 +15,16 @@ static int add_endpoint(struct intake *in, const struct endpoint_config *config,
 	int r;
 
 	endpoint->config = config;
+	endpoint->tally = tally_new(config->name);
+	if (!endpoint->tally)
+		return error_set(e, -ENOMEM, "out of memory");
+	in->n_endpoints++; /* from here on intake_free() looks at it */
 	endpoint->watched = watch_of(in->gate->watch, USE_ENDPOINT, config->name, clock_now_us());
 	if (!endpoint->watched)
 		return error_set(e, -ENOMEM, "out of memory");
 	r = credential_set_new(in->config, config->name, &services, &endpoint->credentials, e);
 	if (r < 0)
 		return r;
-	in->n_endpoints++;
 	return 0;
 }
 
@@ -50,9 +53,10 @@ int intake_new(struct config *config, struct gate *gate, struct intake **ret, st
 	in->gate = gate;
 	in->store = gate->store;
 	in->refs = 1;
+	in->tally = tally_new(NULL);
 	in->endpoints = calloc(config->n_endpoints, sizeof(in->endpoints[0]));
 	in->credentials = calloc(MAX_OF(config->n_credentials, 1), sizeof(struct watched *));
-	if (!in->endpoints || !in->credentials)
+	if (!in->tally || !in->endpoints || !in->credentials)
 		return error_set(e, -ENOMEM, "out of memory");
 	for (size_t i = 0; r == 0 && i < config->n_endpoints; i++)
 		r = add_endpoint(in, &config->endpoints[i], e);
@@ -70,8 +74,11 @@ void intake_free(struct intake *in)
 {
 	if (!in)
 		return;
-	for (size_t i = 0; i < in->n_endpoints; i++)
+	for (size_t i = 0; i < in->n_endpoints; i++) {
 		credential_set_free(in->endpoints[i].credentials);
+		tally_free(in->endpoints[i].tally);
+	}
+	tally_free(in->tally);
 	free(in->endpoints);
 	clients_free(in->clients);
 	free(in->credentials);

@@ -21,12 +21,14 @@
 #include "intake/auth.h"
 #include "intake/clients.h"
 #include "intake/gate.h"
+#include "intake/tally.h"
 #include "store/store.h"
 
 struct endpoint {
 	const struct endpoint_config *config;
 	struct credential_set *credentials;
 	struct watched *watched;
+	struct tally *tally;
 };
 
 struct intake {
@@ -38,6 +40,7 @@ struct intake {
 	size_t n_endpoints;
 	struct clients *clients;      /* of the token endpoint */
 	struct watched **credentials; /* one for each of the configuration */
+	struct tally *tally;          /* of requests that no endpoint has the path of */
 
 	int64_t refs; /* under the gate's mx */
 };

@@ -43,6 +43,7 @@ struct request {
 	enum stage stage;
 	struct admission admission;
 	int64_t received_at; /* us */
+	int64_t began_us;    /* clock_monotonic_us() */
 	bool must_close;     /* the connection goes with the answer, whatever it is */
 
 	struct auth_waiter waiter;
@@ -176,6 +177,17 @@ static void log_outcome(const struct request *r)
 		 "%s%s%s", rule->word, a->reason ? ": " : "", a->reason ? a->reason : "");
 }
 
+static void count_outcome(const struct request *r)
+{
+	const struct admission *a = &r->admission;
+	struct tally *tally = a->endpoint ? a->endpoint->tally : r->intake->tally;
+
+	metric_inc(outcome_rule(r->outcome)->metric);
+	tally_request(tally, r->outcome, a->credential != NULL, clock_monotonic_us() - r->began_us);
+	if (r->outcome == OUTCOME_STORED)
+		tally_event(tally, r->event.event_type, r->event.category, r->received_at);
+}
+
 static enum MHD_Result send_answer(struct request *r)
 {
 	const struct outcome_rule *rule = outcome_rule(r->outcome);
@@ -183,7 +195,7 @@ static enum MHD_Result send_answer(struct request *r)
 	struct MHD_Response *response;
 	enum MHD_Result result;
 
-	metric_inc(rule->metric);
+	count_outcome(r);
 	log_outcome(r);
 	sender_note(r->intake, &r->admission, rule->status);
 	answer_render(r->outcome, r->seq, r->event.event_id, &body);
@@ -464,6 +476,7 @@ struct exchange *request_new(struct intake *in, struct MHD_Connection *mhd)
 	r->event.event_id = SLICE_NULL;
 	r->received_at = clock_now_us();
 	r->waiter.wake = auth_woken;
+	r->began_us = clock_monotonic_us();
 	r->connection = exchange_connection(mhd);
 	return &r->exchange;
 }

@@ -194,9 +194,24 @@ static void test_names(void **state)
 	assert_int_equal(type.n, EVENT_TYPE_MAX);
 }
 
+static void test_known_types_have_a_number(void **state)
+{
+	const char *name = NULL;
+	int first = event_type_index(SLICE("evaluation_completed"), &name);
+
+	(void)state;
+	assert_in_range(first, 0, EVENT_TYPES_MAX - 1);
+	assert_string_equal(name, "evaluation_completed");
+	assert_int_not_equal(event_type_index(SLICE("case_closure"), &name), first);
+	assert_int_equal(event_type_index(SLICE("case_assigned"), &name), -1); /* an alias */
+	assert_int_equal(event_type_index(SLICE("invented"), &name), -1);
+	assert_int_equal(event_type_index(SLICE_NULL, &name), -1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known_types_have_a_number),
 		cmocka_unit_test(test_types_of_envelopes),
 		cmocka_unit_test(test_original_type),
 		cmocka_unit_test(test_types_of_notes),

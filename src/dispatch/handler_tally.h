@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the metrics tell of a handler's work
+ *
+ * Threads: any.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "store/model.h"
+
+/* from now on the handler is in the metrics, with nothing done yet */
+void handler_tally_open(const char *handler);
+
+/**
+ * handler_tally_attempt() - count an attempt whose end is committed
+ * @state:   the delivery's, now
+ * @took_us: from its beginning to its result
+ */
+void handler_tally_attempt(const char *handler, enum attempt_outcome outcome,
+			   enum delivery_state state, int64_t took_us);
