@@ -15,7 +15,9 @@
 #include <systemd/sd-journal.h>
 
 #include "core/clock.h"
+#include "core/log_limit.h"
 #include "util/buf.h"
+#include "util/thread.h"
 #include "util/units.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -27,6 +29,11 @@
 static _Atomic int max_level = LOG_LEVEL_INFO;
 static _Atomic int line_format = LOG_FORMAT_TEXT;
 static _Atomic bool to_journal;
+
+/* when a summary of held-back lines is due, clock_monotonic_ms(); read without the lock */
+static _Atomic int64_t summary_at_ms = INT64_MAX;
+static pthread_mutex_t limiter_mx = PTHREAD_MUTEX_INITIALIZER;
+static struct log_limiter limiter; /* under limiter_mx */
 
 static const struct level_row {
 	const char *text, *json;
@@ -88,6 +95,39 @@ void log_init(enum log_format format, enum log_level level)
 void log_set_level(enum log_level level)
 {
 	atomic_store(&max_level, level);
+}
+
+enum log_level log_level(void)
+{
+	return (enum log_level)atomic_load_explicit(&max_level, memory_order_relaxed);
+}
+
+const char *log_level_name(enum log_level level)
+{
+	return levels[level].json;
+}
+
+int log_level_parse(const char *name, enum log_level *ret)
+{
+	for (int i = LOG_LEVEL_ERROR; i <= LOG_LEVEL_DEBUG; i++) {
+		if (strcmp(name, levels[i].json) != 0)
+			continue;
+		*ret = (enum log_level)i;
+		return 0;
+	}
+	return -EINVAL;
+}
+
+enum log_level log_toggle_debug(void)
+{
+	static _Atomic int before = LOG_LEVEL_INFO; /* the level that debug took the place of */
+	enum log_level level = log_level();
+
+	if (level != LOG_LEVEL_DEBUG)
+		atomic_store(&before, level);
+	level = level == LOG_LEVEL_DEBUG ? (enum log_level)atomic_load(&before) : LOG_LEVEL_DEBUG;
+	log_set_level(level);
+	return level;
 }
 
 bool log_wants(enum log_level level)
@@ -299,17 +339,77 @@ static int send_to_journal(enum log_level level, const struct log_ids *ids, cons
 	return r;
 }
 
+static void emit(enum log_level level, const struct log_ids *ids, const char *message)
+{
+	if (atomic_load(&to_journal) && send_to_journal(level, ids, message) >= 0)
+		return;
+	write_line(level, ids, message);
+}
+
+/* tell what was held back; @now_ms INT64_MAX: all of it */
+static void emit_summaries(int64_t now_ms)
+{
+	struct log_line line;
+	bool any;
+	int64_t n;
+
+	do {
+		char message[MESSAGE_MAX];
+
+		mutex_lock(&limiter_mx);
+		any = log_limit_next(&limiter, now_ms, &line, &n);
+		atomic_store(&summary_at_ms, log_limit_next_ms(&limiter));
+		mutex_unlock(&limiter_mx);
+		if (!any)
+			break;
+		(void)snprintf(message, sizeof(message), "repeated %" PRId64 " times: %s", n,
+			       line.message); /* fits */
+		emit((enum log_level)line.level,
+		     &(struct log_ids){.endpoint = slice_of(line.endpoint),
+				       .handler = slice_of(line.handler)},
+		     message);
+	} while (any);
+}
+
+/* Outcomes of events are never held back, nor what is there for developers. */
+static bool is_limited(enum log_level level, const struct log_ids *ids)
+{
+	return level != LOG_LEVEL_DEBUG && ids && ids->seq == 0;
+}
+
+static bool may_be_said(enum log_level level, const struct log_ids *ids, const char *message,
+			int64_t now_ms)
+{
+	struct log_line line = log_line_of(level, message, ids->endpoint, ids->handler);
+	bool allowed;
+
+	mutex_lock(&limiter_mx);
+	allowed = log_limit_allows(&limiter, &line, now_ms);
+	if (!allowed)
+		atomic_store(&summary_at_ms, log_limit_next_ms(&limiter));
+	mutex_unlock(&limiter_mx);
+	return allowed;
+}
+
+void log_flush(void)
+{
+	emit_summaries(INT64_MAX);
+}
+
 void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)
 {
 	char message[MESSAGE_MAX];
+	int64_t now_ms;
 	va_list ap;
 
 	if (!log_wants(level))
 		return;
+	now_ms = clock_monotonic_ms();
 	va_start(ap, fmt);
 	(void)vsnprintf(message, sizeof(message), fmt, ap); /* a cut message still helps */
 	va_end(ap);
-	if (atomic_load(&to_journal) && send_to_journal(level, ids, message) >= 0)
-		return;
-	write_line(level, ids, message);
+	if (now_ms >= atomic_load_explicit(&summary_at_ms, memory_order_relaxed))
+		emit_summaries(now_ms);
+	if (!is_limited(level, ids) || may_be_said(level, ids, message, now_ms))
+		emit(level, ids, message);
 }

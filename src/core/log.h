@@ -54,9 +54,23 @@ struct log_ids {
 void log_init(enum log_format format, enum log_level level);
 void log_set_level(enum log_level level);
 bool log_wants(enum log_level level);
+enum log_level log_level(void);
 
+/* "error", "warning", "notice", "info", "debug" */
+const char *log_level_name(enum log_level level);
+/* Return: 0, or -EINVAL: no such level */
+int log_level_parse(const char *name, enum log_level *ret) MUST_USE;
+
+/* from the configured level to debug and back; Return: the level from now on */
+enum log_level log_toggle_debug(void);
+
+/* Lines with ids but without a seq (refused requests) that repeat too often are held back and
+ * counted: core/log_limit.h. */
 void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
+
+/* at the end: tell what was held back */
+void log_flush(void);
 
 #define log_error(...)   log_with(LOG_LEVEL_ERROR, NULL, __VA_ARGS__)
 #define log_warning(...) log_with(LOG_LEVEL_WARNING, NULL, __VA_ARGS__)
