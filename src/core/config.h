@@ -131,6 +131,15 @@ struct store_config {
 	int64_t max_pending_bytes; /* bodies being received or waiting for a commit */
 	int compression;           /* enum compression, of payloads */
 	int64_t quarantine_max;    /* rows kept; the oldest go first */
+	int64_t min_free;          /* bytes of the disk; below it /readyz says no */
+
+	/* age at which contents are erased; 0: never, of a category: as retention_ms */
+	int64_t retention_ms;
+	int64_t retention_evaluation_ms;
+	int64_t retention_case_ms;
+	int64_t retention_watchlist_ms;
+	int64_t retention_docv_ms;
+	int64_t retention_unknown_ms;
 };
 
 struct admin_config {

@@ -45,6 +45,8 @@ struct buf;
 	ROW(PENDING_EVENTS, "riskhook_pending_events", gauge, "events waiting for a commit")       \
 	ROW(PENDING_BYTES, "riskhook_pending_bytes", gauge,                                        \
 	    "bytes of bodies being received or waiting for a commit")                              \
+	ROW(INBOX, "riskhook_store_inbox_operations", gauge,                                       \
+	    "operations of all kinds handed to the store and not committed yet")                   \
 	ROW(COMMITS, "riskhook_store_commits_total", counter, "transactions committed")            \
 	ROW(COMMIT_FAILURES, "riskhook_store_commit_failures_total", counter,                      \
 	    "transactions that failed and were rolled back")                                       \

@@ -78,6 +78,26 @@ int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e)
 	return 0;
 }
 
+const char *db_advice(int error)
+{
+	switch (error) {
+	case -EUCLEAN:
+		return "; the file is damaged: keep a copy of it, restore a backup (riskhookctl "
+		       "backup makes them), or try 'sqlite3 events.db .recover'";
+	case -EBUSY:
+		return "; another program has locked it, sqlite3 perhaps: end what has it open "
+		       "(fuser tells)";
+	case -EROFS:
+	case -EACCES:
+		return "; the file, its folder and the -wal and -shm beside it must be writable "
+		       "by the user of riskhookd";
+	case -ENOSPC:
+		return "; its disk is full: make room";
+	default:
+		return "";
+	}
+}
+
 int db_exec(sqlite3 *db, const char *sql)
 {
 	return db_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));

@@ -45,6 +45,9 @@ const char *db_message(sqlite3 *db);
  */
 int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e) MUST_USE;
 
+/* what to do about it, to append to a message: "; ...", or "" */
+const char *db_advice(int error);
+
 /* run statements without parameters or rows. Return: 0, or a negative errno. */
 int db_exec(sqlite3 *db, const char *sql) MUST_USE;
 

@@ -47,7 +47,8 @@ static const char *const sql[STATEMENTS] = {
 		"  SELECT 1 FROM deliveries AS live WHERE live.handler = d.handler"
 		"     AND live.eval_id = d.eval_id AND live.eval_id <> ''"
 		"     AND live.state IN ('pending', 'running', 'held'))"
-		" WHERE delivery = ?1",
+		" WHERE delivery = ?1 AND NOT EXISTS (" /* nothing is left to be delivered */
+		"  SELECT 1 FROM events AS e WHERE e.seq = d.seq AND e.erased_at > 0)",
 	[DELIVERY_HURRY] = "UPDATE deliveries SET due_at = min(due_at, ?2), retry_since = ?2,"
 			   " changed_at = ?2 WHERE delivery = ?1",
 	[DELIVERY_MOVE] = "UPDATE deliveries SET state = ?2, changed_at = ?3 WHERE delivery = ?1",

@@ -17,7 +17,8 @@ static int read_version(sqlite3 *db, const char *path, int64_t *ret_version, str
 	if (r == 0)
 		r = db_integer(db, "SELECT count(*) FROM sqlite_schema", &tables);
 	if (r < 0)
-		return error_set(e, r, "cannot read '%s': %s", path, db_message(db));
+		return error_set(e, r, "cannot read '%s': %s%s", path, db_message(db),
+				 db_advice(r));
 	if (id != SCHEMA_APPLICATION_ID && tables > 0)
 		return error_set(e, -ENOTSUP,
 				 "'%s' is an SQLite database, but not a riskhookd store; "
@@ -50,8 +51,9 @@ static int apply(sqlite3 *db, int version, const char *path, struct error *e)
 	if (r == 0)
 		r = db_exec(db, "COMMIT");
 	if (r < 0) {
-		(void)error_set(e, r, "cannot bring '%s' to schema version %d: %s", path, version,
-				db_message(db)); /* before the rollback sets another one */
+		(void)error_set(e, r, "cannot bring '%s' to schema version %d: %s%s", path, version,
+				db_message(db),
+				db_advice(r)); /* before the rollback sets another one */
 		db_rollback(db);
 	}
 	return r;

@@ -20,6 +20,7 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/log.h"
+#include "core/metric_family.h"
 #include "core/metrics.h"
 #include "store/checkpoint.h"
 #include "store/db.h"
@@ -46,6 +47,7 @@ struct store {
 	char failure[128]; /* what SQLite said of the last transaction that failed */
 
 	atomic_bool healthy;
+	_Atomic int64_t committed_at_ms; /* clock_monotonic_ms() */
 
 	/* shared, under mx */
 	pthread_mutex_t mx;
@@ -59,6 +61,7 @@ struct store {
 /* in one transaction: all or nothing */
 static int write_batch(struct store *s, struct list *batch)
 {
+	int64_t began_us = clock_monotonic_us(), n = 0;
 	int r;
 
 	r = writer_begin(s->writer);
@@ -66,6 +69,7 @@ static int write_batch(struct store *s, struct list *batch)
 		return r;
 	list_for_each (link, batch) {
 		r = writer_run(s->writer, list_entry(link, struct store_op, link));
+		n++;
 		if (r < 0)
 			break;
 	}
@@ -74,8 +78,13 @@ static int write_batch(struct store *s, struct list *batch)
 	if (r < 0) {
 		(void)snprintf(s->failure, sizeof(s->failure), "%s", db_message(s->db));
 		(void)writer_rollback(s->writer); /* writer_begin() tries again */
+		return r;
 	}
-	return r;
+	series_observe(series_of(FAMILY_COMMIT_SIZE, NULL, NULL), n);
+	series_observe(series_of(FAMILY_COMMIT_DURATION, NULL, NULL),
+		       clock_monotonic_us() - began_us);
+	atomic_store(&s->committed_at_ms, clock_monotonic_ms());
+	return 0;
 }
 
 /* tell the operator once when the disk goes away and once when it is back */
@@ -110,6 +119,7 @@ static bool complete_batch(struct list *batch, int result)
 
 		op->result = result;
 		any_event |= is_new_event(op);
+		metric_add(METRIC_INBOX, -1);
 		op->done(op); /* gives the op away */
 	}
 	return any_event;
@@ -192,6 +202,7 @@ int store_submit(struct store *s, struct store_op *op)
 		r = -ESHUTDOWN;
 	} else {
 		list_append(&s->inbox, &op->link);
+		metric_inc(METRIC_INBOX);
 		pthread_cond_signal(&s->wanted);
 	}
 	mutex_unlock(&s->mx);
@@ -267,6 +278,11 @@ static int wait_for_lock(int fd)
 	return 0;
 }
 
+int64_t store_committed_at_ms(struct store *s)
+{
+	return atomic_load(&s->committed_at_ms);
+}
+
 /* a second daemon on the same store would deliver everything twice */
 static int take_lock(struct store *s, const char *path, struct error *e)
 {
@@ -293,7 +309,8 @@ static int create_private(const char *path, struct error *e)
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
 
 	if (fd < 0)
-		return error_set(e, -errno, "cannot open '%s': %s", path, error_name(errno));
+		return error_set(e, -errno, "cannot open '%s': %s%s", path, error_name(errno),
+				 db_advice(-errno));
 	fd_close(fd);
 	return 0;
 }
@@ -317,7 +334,8 @@ static int open_database(struct store *s, const char *path, struct error *e)
 			   "PRAGMA foreign_keys=OFF;"
 			   "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY");
 	if (r < 0)
-		return error_set(e, r, "cannot set up '%s': %s", path, db_message(s->db));
+		return error_set(e, r, "cannot set up '%s': %s%s", path, db_message(s->db),
+				 db_advice(r));
 	return 0;
 }
 
@@ -356,7 +374,8 @@ static int open_store(struct store *s, const struct config *config, struct error
 		return r;
 	r = writer_recover(s->writer, clock_now_us());
 	if (r < 0)
-		return error_set(e, r, "cannot recover '%s': %s", path, error_name(r));
+		return error_set(e, r, "cannot recover '%s': %s%s", path, error_name(r),
+				 db_advice(r));
 	return checkpointer_new(path, s->db, &s->checkpointer, e);
 }
 
@@ -373,6 +392,7 @@ int store_new(const struct config *config, store_on_events on_events, void *arg,
 	s->on_events_arg = arg;
 	s->lock_fd = -1;
 	atomic_init(&s->healthy, true);
+	atomic_init(&s->committed_at_ms, clock_monotonic_ms());
 	(void)pthread_mutex_init(&s->mx, NULL); /* cannot fail with default attributes on Linux */
 	cond_init(&s->wanted);
 	list_init(&s->inbox);

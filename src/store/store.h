@@ -47,6 +47,8 @@ enum store_op_kind {
 	STORE_OP_CHANGE,       /* struct change_op, store/drive.h */
 	STORE_OP_REPLAY,       /* struct replay_op, store/drive.h */
 	STORE_OP_USE,          /* struct use_op, store/uses.h */
+	STORE_OP_PROBE,        /* struct store_op alone: writes a row that nobody reads */
+	STORE_OP_ERASE,        /* struct erase_op, store/erase.h */
 	STORE_OP_KINDS
 };
 
@@ -127,6 +129,9 @@ bool store_is_healthy(struct store *store);
 /* Let the store thread go round once. Return: how often it had gone round; when the next call says
  * the same, the thread is stuck. A watchdog's view: a transaction that fails is a round, too. */
 uint64_t store_nudge(struct store *store);
+
+/* when did the last transaction succeed? clock_monotonic_ms(); before the first: when it opened */
+int64_t store_committed_at_ms(struct store *store);
 
 /* finish what is in the inbox, then refuse; waits for the thread */
 void store_stop(struct store *store);

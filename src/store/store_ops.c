@@ -7,10 +7,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "core/config.h"
 #include "core/event_types.h"
 #include "intake/event.h"
 #include "store/drive_ops.h"
+#include "store/erase.h"
 #include "store/model.h"
 #include "store/payload.h"
 #include "store/queue.h"
@@ -36,6 +38,7 @@ enum statement {
 	DELIVERY_INSERT,
 	DELIVERY_INSERT_DEAD,
 	ATTEMPT_INSERT_FAILED,
+	PROBE,
 	ROUTER_MOVE,
 	DELIVERY_BEGIN,
 	ATTEMPT_INSERT,
@@ -122,16 +125,17 @@ static const char *const sql[STATEMENTS] = {
 		"  SELECT 1 FROM deliveries AS live WHERE live.handler = ?2"
 		"     AND live.eval_id = e.eval_id AND live.eval_id <> ''"
 		"     AND live.state IN ('pending', 'running', 'held')), ?3, ?3, ?3, ?3"
-		" FROM events AS e WHERE seq = ?1"
+		" FROM events AS e WHERE seq = ?1 AND erased_at = 0"
 		" ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[DELIVERY_INSERT_DEAD] =
 		"INSERT INTO deliveries (seq, handler, eval_id, state, attempts, replay, due_at,"
 		" created_at, retry_since, changed_at, outcome, reason)"
 		" SELECT seq, ?2, eval_id, 'dead', 1, ?5, ?3, ?3, ?3, ?3, 'failed', ?4 FROM events"
-		" WHERE seq = ?1 ON CONFLICT (seq, handler, replay) DO NOTHING",
+		" WHERE seq = ?1 AND erased_at = 0 ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[ATTEMPT_INSERT_FAILED] =
 		"INSERT INTO attempts (delivery, attempt, started_at, ended_at, outcome, reason)"
 		" VALUES (?1, 1, ?2, ?2, 'failed', ?3)",
+	[PROBE] = "UPDATE probe SET probed_at = max(probed_at + 1, ?1) WHERE one = 1",
 	[ROUTER_MOVE] = "UPDATE router SET routed_seq = max(routed_seq, ?1)",
 	/* the dispatcher may not have heard yet that the handler is paused */
 	[DELIVERY_BEGIN] =
@@ -596,6 +600,17 @@ static int run_use(struct writer *w, struct store_op *base)
 	return r;
 }
 
+static int run_probe(struct writer *w, struct store_op *base)
+{
+	(void)base;
+	return run(w, PROBE, "i", clock_now_us());
+}
+
+static int run_erase(struct writer *w, struct store_op *base)
+{
+	return erase_write(w->db, container_of(base, struct erase_op, op));
+}
+
 int writer_run(struct writer *w, struct store_op *op)
 {
 	static int (*const functions[STORE_OP_KINDS])(struct writer *, struct store_op *) = {
@@ -611,6 +626,8 @@ int writer_run(struct writer *w, struct store_op *op)
 		[STORE_OP_CHANGE] = run_change,
 		[STORE_OP_REPLAY] = run_replay,
 		[STORE_OP_USE] = run_use,
+		[STORE_OP_PROBE] = run_probe,
+		[STORE_OP_ERASE] = run_erase,
 	};
 
 	return functions[op->kind](w, op);

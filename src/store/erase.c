@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The search runs on a reading connection and may take its time; the store thread gets numbers of
+ * rows, and looks again whether each may go, since a delivery may have been revived meanwhile.
+ */
+#include "store/erase.h"
+
+#include <errno.h>
+
+#include "store/db.h"
+#include "store/reader_private.h"
+
+#define IS_LIVE                                                                                    \
+	"EXISTS (SELECT 1 FROM deliveries WHERE deliveries.seq = events.seq"                       \
+	" AND state IN ('pending', 'running', 'held'))"
+
+/* An event with a live delivery is returned, too: the next pass has to come back for it. */
+static const char sql_find[] =
+	"SELECT seq, " IS_LIVE " FROM events"
+	" WHERE seq > ?1 AND seq <= (SELECT routed_seq FROM router) AND category = ?2"
+	"   AND erased_at = 0 AND received_at < ?3 ORDER BY seq LIMIT ?4";
+
+/* ?1: seq, ?2: now. The first says whether the event may go; the others follow only then. */
+static const char *const sql_erase[] = {
+	"UPDATE events SET erased_at = ?2, customer_id = ''"
+	" WHERE seq = ?1 AND erased_at = 0 AND NOT " IS_LIVE,
+	"DELETE FROM payloads WHERE seq = ?1",
+	"DELETE FROM conflicts WHERE seq = ?1",
+	"UPDATE attempts SET output = NULL, reason = NULL"
+	" WHERE delivery IN (SELECT delivery FROM deliveries WHERE seq = ?1)",
+	"UPDATE deliveries SET reason = '' WHERE seq = ?1",
+	"UPDATE evaluations SET customer_id = ''"
+	" WHERE eval_id = (SELECT eval_id FROM events WHERE seq = ?1) AND customer_id <> ''"
+	"   AND NOT EXISTS (SELECT 1 FROM events WHERE events.eval_id = evaluations.eval_id"
+	"                   AND erased_at = 0)",
+};
+
+static const char sql_quarantine[] =
+	"DELETE FROM quarantine WHERE quarantine IN"
+	" (SELECT quarantine FROM quarantine WHERE received_at < ?1 LIMIT ?2)";
+
+static int visit(sqlite3_stmt *stmt, struct erase_search *search, struct erase_op *op)
+{
+	int n_rows = 0, rc;
+
+	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		bool is_live = sqlite3_column_int(stmt, 1);
+
+		n_rows++;
+		search->at = sqlite3_column_int64(stmt, 0);
+		search->is_held_up |= is_live;
+		if (!is_live)
+			op->seqs[op->n_seqs++] = search->at;
+		if (!search->is_held_up)
+			search->behind = search->at;
+	}
+	if (rc != SQLITE_DONE)
+		return db_errno(rc);
+	if (n_rows == ERASE_BATCH)
+		return 1;
+	search->at = search->behind;
+	search->is_held_up = false;
+	return 0;
+}
+
+int erase_find(struct reader *reader, enum event_category category, int64_t before,
+	       struct erase_search *search, struct erase_op *op)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r;
+
+	op->n_seqs = 0;
+	r = reader_prepare(reader, sql_find, &stmt);
+	if (r == 0)
+		r = db_bind(stmt, "isii", search->at, event_category_name(category), before,
+			    (int64_t)ERASE_BATCH);
+	return r < 0 ? r : visit(stmt, search, op);
+}
+
+/* Return: 0, or a negative errno; *@ret_done: was it erased? */
+static int erase_one(sqlite3_stmt *const *stmts, int64_t seq, int64_t now, bool *ret_done)
+{
+	sqlite3 *db = sqlite3_db_handle(stmts[0]);
+
+	*ret_done = false;
+	for (size_t i = 0; i < ARRAY_SIZE(sql_erase); i++) {
+		int r = sqlite3_bind_parameter_count(stmts[i]) == 2
+				? db_bind(stmts[i], "ii", seq, now)
+				: db_bind(stmts[i], "i", seq);
+
+		if (r == 0)
+			r = db_errno(sqlite3_step(stmts[i]));
+		sqlite3_reset(stmts[i]); /* repeats the error that r holds */
+		if (r < 0)
+			return r;
+		if (i == 0 && sqlite3_changes(db) == 0)
+			return 0;
+	}
+	*ret_done = true;
+	return 0;
+}
+
+static int erase_all(sqlite3 *db, struct erase_op *op)
+{
+	sqlite3_stmt *stmts[ARRAY_SIZE(sql_erase)] = {NULL};
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sql_erase); i++)
+		r = db_errno(sqlite3_prepare_v2(db, sql_erase[i], -1, &stmts[i], NULL));
+	for (size_t i = 0; r == 0 && i < op->n_seqs; i++) {
+		bool done;
+
+		r = erase_one(stmts, op->seqs[i], op->now, &done);
+		op->n_erased += r == 0 && done;
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(sql_erase); i++)
+		sqlite3_finalize(stmts[i]);
+	return r;
+}
+
+static int erase_quarantine(sqlite3 *db, const struct erase_op *op)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r = db_errno(sqlite3_prepare_v2(db, sql_quarantine, -1, &stmt, NULL));
+
+	if (r == 0)
+		r = db_bind(stmt, "ii", op->quarantine_before, (int64_t)ERASE_BATCH);
+	if (r == 0)
+		r = db_errno(sqlite3_step(stmt));
+	return r;
+}
+
+int erase_write(sqlite3 *db, struct erase_op *op)
+{
+	int r, off;
+
+	op->n_erased = 0;
+	/* free pages would still hold what was erased */
+	r = db_exec(db, "PRAGMA secure_delete=ON");
+	if (r == 0 && op->n_seqs > 0)
+		r = erase_all(db, op);
+	if (r == 0 && op->quarantine_before > 0)
+		r = erase_quarantine(db, op);
+	off = db_exec(db, "PRAGMA secure_delete=OFF");
+	return r < 0 ? r : off;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Erasing the contents of events that are older than the configured retention
+ *
+ * An erased event stays as a tombstone (sql/006_retention.sql). Never erased is what the router has
+ * not passed, or what still has a delivery that is pending, running or held.
+ *
+ * Threads: erase_find() as the reader; erase_write() in the store thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "core/event_types.h"
+#include "store/reader.h"
+#include "store/store.h"
+
+#define ERASE_BATCH      64 /* events, or quarantined bodies, in one transaction */
+#define ERASE_CATEGORIES (CATEGORY_DOCV + 1)
+
+/* one transaction of the store thread; everything in it may be erased at once */
+struct erase_op {
+	struct store_op op;
+	int64_t seqs[ERASE_BATCH];
+	size_t n_seqs;
+	int64_t quarantine_before; /* received_at, us: older quarantined bodies go; 0: none */
+	int64_t now;               /* us */
+
+	/* result: how many were erased; a delivery that was revived meanwhile saves its event */
+	int64_t n_erased;
+};
+
+/* How far the search in one category has come. Starts with zeros. */
+struct erase_search {
+	int64_t behind;  /* seq: everything up to it is erased; the next pass begins there */
+	int64_t at;      /* seq: this pass has looked up to here */
+	bool is_held_up; /* this pass has seen an event that cannot go yet */
+};
+
+/**
+ * erase_find() - what of a category may be erased? Goes on where the last call ended
+ * @before: received_at, us
+ * @op:     `seqs` is filled; it may stay empty although there is more
+ *
+ * Return: 1 when there may be more, 0 when the pass is over, or a negative errno.
+ */
+int erase_find(struct reader *reader, enum event_category category, int64_t before,
+	       struct erase_search *search, struct erase_op *op) MUST_USE;
+
+struct sqlite3;
+
+/* write the op, in the transaction that is open. Return: 0, or a negative errno. */
+int erase_write(struct sqlite3 *db, struct erase_op *op) MUST_USE;

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/erase.h"
+
+#include <string.h>
+
+#include "store_bench.h"
+
+#include "store/probe.h"
+
+struct world {
+	struct place place;
+	struct store *store;
+	struct reader *reader;
+};
+
+static int make(void **state)
+{
+	static struct world w;
+
+	place_make(&w.place);
+	w.store = open_store_at(&w.place);
+	assert_int_equal(reader_open(w.place.path, &w.reader, NULL), 0);
+	*state = &w;
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	struct world *w = *state;
+
+	reader_close(w->reader);
+	store_free(w->store);
+	place_remove(&w->place);
+	return 0;
+}
+
+#define LATER INT64_MAX /* every event is older */
+
+/* one step of the search in the events' category, and its transaction; return: how many went */
+static int64_t step(struct world *w, struct erase_search *search, int64_t before, int *ret_more)
+{
+	struct erase_op op = {.op = {.kind = STORE_OP_ERASE}, .now = 77};
+
+	*ret_more = erase_find(w->reader, CATEGORY_WATCHLIST, before, search, &op);
+	assert_true(*ret_more >= 0);
+	if (op.n_seqs > 0)
+		assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+	return op.n_erased;
+}
+
+static int64_t erase_all(struct world *w, struct erase_search *search)
+{
+	int64_t total = 0;
+	int more;
+
+	do {
+		total += step(w, search, LATER, &more);
+	} while (more > 0);
+	return total;
+}
+
+/* an event with a delivery in that state */
+static int64_t deliver(struct world *w, const char *id, enum delivery_state end)
+{
+	int64_t seq = post_simple(w->store, "eval", id);
+	int64_t delivery = route_to(w->store, &w->place, seq, "h", 10);
+	bool began;
+
+	assert_int_equal(begin_attempt(w->store, delivery, 1, &began), 0);
+	if (end != DELIVERY_RUNNING)
+		finish_attempt(w->store, delivery, 1, end, 1000);
+	return seq;
+}
+
+static void test_contents_go_and_the_tombstone_stays(void **state)
+{
+	struct world *w = *state;
+	struct erase_search search = {0};
+	struct post again;
+
+	(void)deliver(w, "gone", DELIVERY_DONE);
+	assert_int_equal(erase_all(w, &search), 1);
+	assert_sql(&w->place, "(SELECT count(*) FROM payloads) = 0");
+	assert_sql(&w->place, "(SELECT count(*) FROM events WHERE erased_at = 77) = 1");
+	assert_sql(&w->place, "(SELECT count(*) FROM attempts WHERE output IS NULL"
+			      " AND reason IS NULL AND outcome = 'ok') = 1");
+	assert_sql(&w->place, "(SELECT reason FROM deliveries) = ''");
+	assert_sql(&w->place, "(SELECT customer_id FROM evaluations) = ''");
+	again = post_event(w->store, DEDUP_EVENT,
+			   "{\"event_type\":\"case_closure\",\"event_id\":\"gone\","
+			   "\"data\":{\"eval_id\":\"eval\"}}");
+	assert_int_equal(again.op.stored, EVENT_DUPLICATE);
+	assert_int_equal(erase_all(w, &search), 0);
+}
+
+static void test_what_is_not_through_stays(void **state)
+{
+	struct world *w = *state;
+	struct erase_search search = {0};
+	int64_t pending = deliver(w, "pending", DELIVERY_PENDING);
+	int64_t running = deliver(w, "running", DELIVERY_RUNNING);
+
+	(void)deliver(w, "dead", DELIVERY_DEAD);
+	(void)post_simple(w->store, "eval", "not routed");
+	assert_int_equal(erase_all(w, &search), 1);
+	assert_sql(&w->place, "(SELECT count(*) FROM payloads) = 3");
+	assert_int_equal(search.behind, 0);
+	assert_true(pending < running);
+
+	finish_attempt(w->store, 2, 1, DELIVERY_DONE, 0);
+	assert_int_equal(erase_all(w, &search), 1);
+	assert_int_equal(search.behind, 0); /* the first still holds it up */
+}
+
+static void test_the_customer_stays_while_an_event_of_the_evaluation_does(void **state)
+{
+	struct world *w = *state;
+	struct erase_search search = {0};
+	static const char body[] = "{\"event_type\":\"case_closure\",\"event_id\":\"%s\","
+				   "\"data\":{\"id\":\"customer\",\"eval_id\":\"eval\"}}";
+	char text[256];
+
+	(void)snprintf(text, sizeof(text), body, "a");
+	(void)route_to(w->store, &w->place, post_event(w->store, 0, text).op.seq, "h", 1);
+	(void)snprintf(text, sizeof(text), body, "b");
+	(void)post_event(w->store, 0, text);
+	(void)ask(&w->place, "UPDATE deliveries SET state = 'done' RETURNING 1");
+	assert_int_equal(erase_all(w, &search), 1);
+	assert_sql(&w->place, "(SELECT customer_id FROM events WHERE seq = 1) = ''");
+	assert_sql(&w->place, "(SELECT customer_id FROM events WHERE seq = 2) = 'customer'");
+	assert_sql(&w->place, "(SELECT customer_id FROM evaluations) = 'customer'");
+	(void)route_to(w->store, &w->place, 2, "h", 1);
+	(void)ask(&w->place, "UPDATE deliveries SET state = 'done' RETURNING 1");
+	assert_int_equal(erase_all(w, &search), 1);
+	assert_sql(&w->place, "(SELECT customer_id FROM evaluations) = ''");
+}
+
+static void test_age_counts(void **state)
+{
+	struct world *w = *state;
+	struct erase_search search = {0};
+	int64_t received_at;
+	int more;
+
+	(void)deliver(w, "young", DELIVERY_DONE);
+	received_at = ask(&w->place, "SELECT received_at FROM events");
+	assert_int_equal(step(w, &search, received_at, &more), 0);
+	assert_int_equal(step(w, &search, received_at + 1, &more), 1);
+	assert_int_equal(more, 0);
+}
+
+static void test_many_go_in_small_transactions_past_those_held_up(void **state)
+{
+	struct world *w = *state;
+	struct erase_search search = {0};
+	enum { MANY = 3 * ERASE_BATCH + 1 };
+	int more;
+
+	for (int i = 0; i < MANY; i++) {
+		char id[24];
+
+		(void)snprintf(id, sizeof(id), "e%d", i);
+		(void)deliver(w, id, i < ERASE_BATCH ? DELIVERY_PENDING : DELIVERY_DONE);
+	}
+	assert_int_equal(step(w, &search, LATER, &more), 0);
+	assert_int_equal(more, 1);
+	assert_int_equal(step(w, &search, LATER, &more), ERASE_BATCH);
+	assert_int_equal(erase_all(w, &search), MANY - 2 * ERASE_BATCH);
+	assert_int_equal(search.behind, 0);
+}
+
+static void test_old_quarantine_goes(void **state)
+{
+	struct world *w = *state;
+	struct sha256 digest = {{1}};
+	struct quarantine_op bad = {
+		.op = {.kind = STORE_OP_QUARANTINE},
+		.body = SLICE("{"),
+		.from = {.endpoint = SLICE("riskos"), .received_at = 5},
+		.reason = "not JSON",
+		.body_sha256 = &digest,
+	};
+	struct erase_op op = {.op = {.kind = STORE_OP_ERASE}, .quarantine_before = 5};
+
+	assert_int_equal(store_submit_wait(w->store, &bad.op), 0);
+	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+	assert_sql(&w->place, "(SELECT count(*) FROM quarantine) = 1");
+	op.quarantine_before = 6;
+	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+	assert_sql(&w->place, "(SELECT count(*) FROM quarantine) = 0");
+}
+
+static void test_a_probe_writes(void **state)
+{
+	struct world *w = *state;
+	struct store_op op = {.kind = STORE_OP_PROBE};
+	struct probe *probe = probe_new(w->store);
+
+	assert_non_null(probe);
+	assert_int_equal(store_submit_wait(w->store, &op), 0);
+	assert_int_equal(probe_ask(probe), 0);
+	assert_sql(&w->place, "(SELECT probed_at FROM probe) > 0");
+	store_stop(w->store);
+	probe_free(probe);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
+		TEST(test_contents_go_and_the_tombstone_stays),
+		TEST(test_what_is_not_through_stays),
+		TEST(test_the_customer_stays_while_an_event_of_the_evaluation_does),
+		TEST(test_age_counts),
+		TEST(test_many_go_in_small_transactions_past_those_held_up),
+		TEST(test_old_quarantine_goes),
+		TEST(test_a_probe_writes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
