@@ -14,8 +14,10 @@
 #include "admin/admin_answer.h"
 #include "admin/drive.h"
 #include "admin/senders.h"
+#include "admin/survey.h"
 #include "core/clock.h"
 #include "core/config.h"
+#include "core/metric_family.h"
 #include "core/metrics.h"
 #include "core/socket.h"
 #include "store/query.h"
@@ -37,12 +39,14 @@ struct door {
 	struct admin *admin;
 	bool is_local; /* the Unix socket: everything may be asked */
 	struct MHD_Daemon *daemon;
+	struct survey *survey; /* of its own: its reader serves one thread */
 };
 
 struct admin {
 	struct admin_subject subject;
 	struct reader *reader; /* of the local door's thread */
-	char *socket_path;
+	char *socket_path, *store_path;
+	int64_t min_free;
 	struct door local, loopback;
 	atomic_bool stopping;
 };
@@ -68,27 +72,43 @@ void admin_answer_error(struct admin_answer *answer, unsigned int status, const 
 	admin_answer_json(answer, json_pack("{s:s}", "error", sentence));
 }
 
-static void answer_health(struct admin *a, struct admin_answer *answer)
+static void answer_health(struct door *door, struct admin_answer *answer)
 {
-	(void)a;
+	(void)door;
 	admin_answer_json(answer, json_pack("{s:s}", "status", "ok"));
 }
 
-static void answer_ready(struct admin *a, struct admin_answer *answer)
+static json_t *reasons_against(struct door *door)
 {
-	bool stopping = atomic_load(&a->stopping), healthy = store_is_healthy(a->subject.store);
-	const char *reason = stopping ? "stopping" : healthy ? "" : "the store cannot commit";
+	json_t *reasons = json_array();
 
-	answer->status = *reason ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK;
-	admin_answer_json(answer, *reason ? json_pack("{s:b,s:s}", "ready", 0, "reason", reason)
-					  : json_pack("{s:b}", "ready", 1));
+	if (atomic_load(&door->admin->stopping))
+		(void)json_array_append_new(reasons, json_string("the daemon is stopping"));
+	survey_add_reasons(door->survey, reasons);
+	return reasons;
 }
 
-static void answer_metrics(struct admin *a, struct admin_answer *answer)
+static void answer_ready(struct door *door, struct admin_answer *answer)
+{
+	json_t *reasons = reasons_against(door);
+	json_t *verdict = json_pack("{s:b}", "ready", json_array_size(reasons) == 0);
+
+	if (json_array_size(reasons) > 0) {
+		answer->status = MHD_HTTP_SERVICE_UNAVAILABLE;
+		(void)json_object_set(verdict, "reasons", reasons); /* the status says enough */
+	}
+	json_decref(reasons);
+	admin_answer_json(answer, verdict);
+}
+
+static void answer_metrics(struct door *door, struct admin_answer *answer)
 {
 	answer->content_type = METRICS_TYPE;
 	metrics_render(&answer->body);
-	senders_render(&answer->body, a->subject.gate, a->subject.certificate_end(a->subject.arg));
+	metric_families_render(&answer->body);
+	survey_add_metrics(door->survey, &answer->body);
+	senders_render(&answer->body, door->admin->subject.gate,
+		       door->admin->subject.certificate_end(door->admin->subject.arg));
 }
 
 static int append_paused(const struct value *values, int n_values, void *paused)
@@ -111,9 +131,11 @@ static json_t *paused_handlers(struct admin *a)
 	return paused;
 }
 
-static void answer_status(struct admin *a, struct admin_answer *answer)
+static void answer_status(struct door *door, struct admin_answer *answer)
 {
+	const struct admin *a = door->admin;
 	char started_at[TIME_TEXT_SIZE];
+	json_t *reasons = reasons_against(door);
 	json_t *status = json_pack(
 		"{s:s, s:i, s:s, s:s, s:{s:b, s:I, s:I}, s:{s:I, s:I, s:I, s:I}}", "version",
 		RISKHOOK_VERSION, "pid", (int)getpid(), "listen", a->subject.url, "started_at",
@@ -128,7 +150,11 @@ static void answer_status(struct admin *a, struct admin_answer *answer)
 
 	senders_add_status(status, a->subject.gate, a->subject.certificate_end(a->subject.arg),
 			   clock_now_us());
-	(void)json_object_set_new(status, "paused", paused_handlers(a)); /* or it is missing */
+	(void)json_object_set_new(status, "paused",
+				  paused_handlers(door->admin)); /* or it is missing */
+	(void)json_object_set_new(status, "ready", json_boolean(json_array_size(reasons) == 0));
+	(void)json_object_set_new(status, "reasons", reasons); /* without memory it is left out */
+	survey_add_status(door->survey, status);
 	admin_answer_json(answer, status);
 }
 
@@ -149,7 +175,7 @@ static void admin_drive(const struct admin_subject *subject, const char *path, s
 static const struct route {
 	const char *path;
 	bool local_only;
-	void (*answer)(struct admin *a, struct admin_answer *answer);
+	void (*answer)(struct door *door, struct admin_answer *answer);
 	void (*act)(const struct admin_subject *subject, const char *path, struct slice body,
 		    struct admin_answer *answer);
 } routes[] = {
@@ -157,6 +183,7 @@ static const struct route {
 	{"/readyz", false, answer_ready, NULL},
 	{"/metrics", false, answer_metrics, NULL},
 	{"/v1/status", true, answer_status, NULL},
+	{"/v1/log-level", true, NULL, admin_set_log_level},
 	{"/v1/tokens/revoke", true, NULL, admin_revoke_tokens},
 	{"/v1/pause", true, NULL, admin_drive},
 	{"/v1/resume", true, NULL, admin_drive},
@@ -175,7 +202,7 @@ static const struct route *find_route(const struct door *door, const char *path)
 	return NULL;
 }
 
-static void answer_request(const struct door *door, const char *url, const char *method,
+static void answer_request(struct door *door, const char *url, const char *method,
 			   const struct ask *ask, struct admin_answer *answer)
 {
 	const struct route *route = find_route(door, url);
@@ -190,7 +217,7 @@ static void answer_request(const struct door *door, const char *url, const char 
 	else if (route->act)
 		route->act(&door->admin->subject, url, buf_slice(&ask->body), answer);
 	else
-		route->answer(door->admin, answer);
+		route->answer(door, answer);
 }
 
 static enum MHD_Result send_answer(struct MHD_Connection *connection, struct admin_answer *answer)
@@ -259,7 +286,14 @@ static void completed(void *cls, struct MHD_Connection *connection, void **req_c
 
 static int open_door(struct admin *a, struct door *door, int fd, struct error *e)
 {
+	int r;
+
 	door->admin = a;
+	r = survey_new(&a->subject, a->store_path, a->min_free, &door->survey, e);
+	if (r < 0) {
+		fd_close(fd);
+		return r;
+	}
 	door->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, door,
 					MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 					(unsigned int)64, MHD_OPTION_CONNECTION_TIMEOUT,
@@ -275,6 +309,7 @@ static void close_door(struct door *door)
 {
 	if (door->daemon)
 		MHD_stop_daemon(door->daemon); /* closes the listening socket */
+	survey_free(door->survey);
 }
 
 static int open_doors(struct admin *a, const struct config *config, struct error *e)
@@ -305,6 +340,10 @@ int admin_new(const struct config *config, const struct admin_subject *subject,
 	if (!a)
 		return error_set(e, -ENOMEM, "out of memory");
 	a->subject = *subject;
+	a->store_path = strdup(config->store.path);
+	a->min_free = config->store.min_free;
+	if (!a->store_path)
+		return error_set(e, -ENOMEM, "out of memory");
 	r = reader_open(config->store.path, &a->reader, e);
 	if (r == 0)
 		r = open_doors(a, config, e);
@@ -329,5 +368,6 @@ void admin_free(struct admin *a)
 	if (a->socket_path)
 		(void)unlink(a->socket_path); /* a stale one is replaced at the next start */
 	free(a->socket_path);
+	free(a->store_path);
 	free(a);
 }

@@ -3,14 +3,15 @@
  * The admin side: health, metrics and status over HTTP/1.1
  *
  * On the admin Unix socket (mode 0660): GET /healthz, /readyz, /metrics, /v1/status; POST
- * /v1/tokens/revoke, the posts of admin/drive.h, and /v1/reload, which is answered when it is done.
- * On the optional loopback TCP listener the first three alone: nothing there says what was
- * received.
+ * /v1/log-level, /v1/tokens/revoke, the posts of admin/drive.h, and /v1/reload, which is answered
+ * when it is done. On the optional loopback TCP listener the first three alone: nothing there says
+ * what was received.
  *
  * Threads: made and freed by one; one thread of its own a socket.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "util/cleanup.h"
@@ -33,6 +34,7 @@ struct admin_subject {
 	void (*on_change)(void *arg); /* an operator has changed deliveries or handlers */
 	int (*reload)(void *arg, struct error *e); /* and wait for its end */
 	int64_t (*certificate_end)(void *arg);     /* us; 0: there is none */
+	bool (*is_listening)(void *arg);
 	void *arg;
 };
 

@@ -28,6 +28,10 @@ void admin_answer_error(struct admin_answer *answer, unsigned int status, const 
 void admin_reload(const struct admin_subject *subject, const char *path, struct slice body,
 		  struct admin_answer *answer);
 
+/* admin_log.c: POST /v1/log-level */
+void admin_set_log_level(const struct admin_subject *subject, const char *path, struct slice body,
+			 struct admin_answer *answer);
+
 /* admin_tokens.c: POST /v1/tokens/revoke */
 void admin_revoke_tokens(const struct admin_subject *subject, const char *path, struct slice body,
 			 struct admin_answer *answer);

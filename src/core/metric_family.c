@@ -30,7 +30,6 @@ struct kind {
 
 static const struct kind kind_counter = {.type = "counter", .scale = 1};
 static const struct kind kind_computed = {.type = "gauge", .is_computed = true, .scale = 1};
-static const struct kind kind_time = {.type = "gauge", .scale = US_PER_SEC};
 static const struct kind kind_durations = {
 	.type = "histogram",
 	.bounds = duration_bounds,
@@ -155,11 +154,6 @@ int64_t series_value(const struct series *s)
 	return atomic_load_explicit(&s->sum, memory_order_relaxed);
 }
 
-void series_set(struct series *s, int64_t value)
-{
-	atomic_store_explicit(&s->sum, value, memory_order_relaxed);
-}
-
 void series_observe(struct series *s, int64_t value)
 {
 	const struct kind *kind = s->kind;
@@ -248,7 +242,7 @@ static void render_family(struct buf *out, enum metric_family id)
 			render_histogram(out, family, s);
 		else
 			metric_family_sample(out, id, s->values[0], s->values[1],
-					     (double)series_value(s) / s->kind->scale);
+					     (double)series_value(s));
 	}
 }
 

@@ -39,8 +39,6 @@ struct series;
 	    "requests answered, by endpoint and HTTP status; of no endpoint: (none)")              \
 	ROW(ENDPOINT_AUTH, "riskhook_endpoint_auth_total", counter, "endpoint", "outcome",         \
 	    "credentials checked: accepted, missing, wrong, expired or throttled")                 \
-	ROW(ENDPOINT_LAST_EVENT, "riskhook_endpoint_last_event_timestamp_seconds", time,           \
-	    "endpoint", NULL, "when the endpoint's last event came, seconds since the epoch")      \
 	ROW(EVENTS, "riskhook_events_total", counter, "type", "category",                          \
 	    "events stored, by canonical type (of types that are not known: other) and category")  \
 	ROW(ENDPOINT_SILENCE, "riskhook_endpoint_last_event_age_seconds", computed, "endpoint",    \
@@ -91,9 +89,6 @@ struct series *series_of(enum metric_family family, const char *value1, const ch
 /* of a counter or a gauge */
 void series_add(struct series *series, int64_t n);
 int64_t series_value(const struct series *series);
-
-/* of a `time`: microseconds since the epoch */
-void series_set(struct series *series, int64_t value);
 
 /* of a histogram; microseconds for `durations` */
 void series_observe(struct series *series, int64_t value);

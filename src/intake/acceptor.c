@@ -126,6 +126,11 @@ void acceptor_note_closed(struct acceptor *a)
 		wakeup_signal(a->wakeup);
 }
 
+bool acceptor_is_accepting(const struct acceptor *a)
+{
+	return !atomic_load(&a->stopping);
+}
+
 void acceptor_stop(struct acceptor *a)
 {
 	if (!a->started)

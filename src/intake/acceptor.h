@@ -10,7 +10,7 @@
  * At its limit of connections it accepts nothing until one has closed; who comes meanwhile waits in
  * the same queue.
  *
- * Threads: acceptor_note_closed() from any; the rest from the listener's maker.
+ * Threads: acceptor_note_closed() and acceptor_is_accepting() from any; the rest from the listener's maker.
  * Ownership: borrows the listening socket.
  */
 #pragma once
@@ -40,6 +40,9 @@ int acceptor_new(int fd, int64_t max, acceptor_give give, void *arg,
 
 /* a connection that was kept has ended */
 void acceptor_note_closed(struct acceptor *a);
+
+/* does it accept, unless it is full? */
+bool acceptor_is_accepting(const struct acceptor *a);
 
 /* accept nothing more; when it returns, @give is not called again */
 void acceptor_stop(struct acceptor *a);

@@ -272,6 +272,11 @@ void listener_apply(struct listener *l, const struct config *config, struct tls 
 	tls_unref(old);
 }
 
+bool listener_is_up(const struct listener *l)
+{
+	return acceptor_is_accepting(l->acceptor);
+}
+
 void listener_quiesce(struct listener *l)
 {
 	acceptor_stop(l->acceptor);

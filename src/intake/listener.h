@@ -53,6 +53,9 @@ int listener_prepare(const struct listener *l, const struct config *config, stru
 /* the second step, which cannot fail. @tls: taken over */
 void listener_apply(struct listener *l, const struct config *config, struct tls *tls);
 
+/* are connections accepted? From any thread. */
+bool listener_is_up(const struct listener *l);
+
 /* New connections wait in the socket's queue from now on. Open ones may finish the request they
  * are at, or send the one they were opened for. */
 void listener_quiesce(struct listener *l);

@@ -185,7 +185,7 @@ static void count_outcome(const struct request *r)
 	metric_inc(outcome_rule(r->outcome)->metric);
 	tally_request(tally, r->outcome, a->credential != NULL, clock_monotonic_us() - r->began_us);
 	if (r->outcome == OUTCOME_STORED)
-		tally_event(tally, r->event.event_type, r->event.category, r->received_at);
+		tally_event(r->event.event_type, r->event.category);
 }
 
 static enum MHD_Result send_answer(struct request *r)

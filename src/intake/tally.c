@@ -14,7 +14,7 @@
 struct tally {
 	struct series *requests[OUTCOMES];
 	struct series *auth[OUTCOMES]; /* NULL: decided before the credential was looked at */
-	struct series *accepted, *last_event, *ack;
+	struct series *accepted, *ack;
 };
 
 /* what was found out about the credential; of other outcomes: nothing, or that it was right */
@@ -52,7 +52,6 @@ struct tally *tally_new(const char *endpoint)
 	if (!endpoint)
 		return t;
 	t->accepted = series_of(FAMILY_ENDPOINT_AUTH, name, "accepted");
-	t->last_event = series_of(FAMILY_ENDPOINT_LAST_EVENT, name, NULL);
 	return t;
 }
 
@@ -90,10 +89,7 @@ static struct series *series_of_event(struct slice type, enum event_category cat
 	return s;
 }
 
-void tally_event(struct tally *t, struct slice type, enum event_category category,
-		 int64_t received_at)
+void tally_event(struct slice type, enum event_category category)
 {
 	series_add(series_of_event(type, category), 1);
-	if (t->last_event && received_at > series_value(t->last_event))
-		series_set(t->last_event, received_at); /* a race is lost by microseconds */
 }

@@ -36,5 +36,4 @@ DEFINE_CLEANUP(struct tally *, tally_free)
 void tally_request(struct tally *tally, enum outcome outcome, bool has_credential, int64_t took_us);
 
 /* count an event that is new in the store */
-void tally_event(struct tally *tally, struct slice type, enum event_category category,
-		 int64_t received_at);
+void tally_event(struct slice type, enum event_category category);

@@ -20,6 +20,7 @@
 #include "riskhookd/reminder.h"
 #include "riskhookd/watchdog.h"
 #include "store/reader.h"
+#include "store/retention.h"
 #include "store/store.h"
 #include "store/token_store.h"
 #include "util/buf.h"
@@ -38,6 +39,7 @@ struct daemon {
 	struct reload_desk desk;
 	struct reminder reminder;
 	struct watchdog *watchdog;
+	struct retention *retention;
 	bool stopped;
 };
 
@@ -137,6 +139,13 @@ static int start_listener(struct daemon *d, struct error *e)
 	return r < 0 ? r : listener_new(d->config, d->gate, fd, &d->listener, e);
 }
 
+static bool is_listening(void *arg)
+{
+	struct daemon *d = arg;
+
+	return listener_is_up(d->listener);
+}
+
 static int start_intake(struct daemon *d, struct error *e)
 {
 	struct intake *in = NULL;
@@ -164,6 +173,7 @@ static int start_admin(struct daemon *d, struct error *e)
 		.on_change = on_change,
 		.reload = on_reload,
 		.certificate_end = on_certificate_end,
+		.is_listening = is_listening,
 		.arg = d,
 	};
 
@@ -183,6 +193,8 @@ static int start(struct daemon *d, struct error *e)
 		r = load_tokens(d, e);
 	if (r == 0)
 		r = start_intake(d, e);
+	if (r == 0)
+		r = retention_start(d->config, d->store, &d->retention, e);
 	if (r == 0)
 		r = start_watchdog(d, e);
 	if (r == 0)
@@ -312,6 +324,8 @@ void daemon_stop(struct daemon *d)
 	/* handlers may take long to finish; events are stored meanwhile, for the next start */
 	if (d->dispatcher)
 		dispatcher_stop(d->dispatcher, deadline_ms);
+	retention_free(d->retention);
+	d->retention = NULL;
 	stop_intake(d);
 	if (d->reminder.gate)
 		reminder_save(&d->reminder);

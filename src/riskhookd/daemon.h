@@ -2,7 +2,7 @@
 /*
  * The daemon: owns every subsystem, starts and stops them in order
  *
- *	start: store -> dispatcher -> intake -> listener -> watchdog -> admin
+ *	start: store -> dispatcher -> intake -> listener -> retention -> watchdog -> admin
  *	reload: everything new is made and checked, then put in place; see daemon_reload()
  *	stop:  dispatcher -> listener quiesces -> requests get their answers -> store -> the rest
  *

@@ -81,6 +81,7 @@ static void block_signals(sigset_t *ret_set)
 	(void)sigaddset(ret_set, SIGTERM);
 	(void)sigaddset(ret_set, SIGINT);
 	(void)sigaddset(ret_set, SIGHUP);
+	(void)sigaddset(ret_set, SIGUSR1);
 	(void)pthread_sigmask(SIG_BLOCK, ret_set, NULL);
 	(void)signal(SIGPIPE, SIG_IGN); /* a peer that hangs up is told by the write's result */
 }
@@ -121,6 +122,11 @@ static void wait_for_stop(struct daemon *daemon, const sigset_t *set)
 
 		if (number < 0)
 			continue; /* EAGAIN: time for reminders; EINTR */
+		if (number == SIGUSR1) {
+			log_notice("SIGUSR1: the log level is %s now",
+				   log_level_name(log_toggle_debug()));
+			continue;
+		}
 		if (number == SIGHUP) {
 			reload(daemon);
 			continue;
@@ -153,6 +159,7 @@ static int run(const char *path)
 	wait_for_stop(daemon, &set);
 	(void)sd_notify(0, "STOPPING=1"); /* without systemd there is nobody to tell */
 	daemon_stop(daemon);
+	log_flush();
 	log_notice("stopped");
 	return EXIT_SUCCESS;
 }

@@ -29,10 +29,6 @@ static const struct {
 static const char sql_unrouted[] =
 	"SELECT count(*) FROM events WHERE seq > (SELECT routed_seq FROM router)";
 
-static const char sql_last_event[] =
-	"SELECT received_at FROM events WHERE endpoint = ?1"
-	" AND seq > (SELECT coalesce(max(seq), 0) FROM events) - 100000 ORDER BY seq DESC LIMIT 1";
-
 static int visit_queues(sqlite3_stmt *stmt, enum delivery_state state, queue_gauge_visit visit,
 			void *arg)
 {
@@ -71,22 +67,6 @@ int gauge_queues(struct reader *reader, queue_gauge_visit visit, void *arg)
 int gauge_unrouted(struct reader *reader, int64_t *ret_n)
 {
 	return db_integer(reader->db, sql_unrouted, ret_n);
-}
-
-int gauge_last_event(struct reader *reader, const char *endpoint, int64_t *ret_at)
-{
-	_cleanup_(sqlite3_finalizep)
-	sqlite3_stmt *stmt = NULL;
-	int rc, r;
-
-	r = reader_prepare(reader, sql_last_event, &stmt);
-	if (r == 0)
-		r = db_bind(stmt, "s", endpoint);
-	if (r < 0)
-		return r;
-	rc = sqlite3_step(stmt);
-	*ret_at = rc == SQLITE_ROW ? sqlite3_column_int64(stmt, 0) : 0;
-	return db_errno(rc);
 }
 
 static int64_t size_of(const char *path, const char *suffix)

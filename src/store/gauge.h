@@ -30,9 +30,6 @@ int gauge_queues(struct reader *reader, queue_gauge_visit visit, void *arg) MUST
 /* events that the router has not passed */
 int gauge_unrouted(struct reader *reader, int64_t *ret_n) MUST_USE;
 
-/* when the endpoint's newest event came, us; 0: none among the newest 100,000 events */
-int gauge_last_event(struct reader *reader, const char *endpoint, int64_t *ret_at) MUST_USE;
-
 struct file_gauge {
 	int64_t database, wal; /* bytes; 0 when there is no file */
 	int64_t free;          /* bytes that this user may still write on that disk */

@@ -72,13 +72,6 @@ static void test_a_histogram_is_cumulative(void **state)
 	assert_line("\nriskhook_ack_duration_seconds_count 3\n");
 }
 
-static void test_a_time_is_shown_in_seconds(void **state)
-{
-	(void)state;
-	series_set(series_of(FAMILY_ENDPOINT_LAST_EVENT, "e", NULL), 1767225600500000);
-	assert_line("_last_event_timestamp_seconds{endpoint=\"e\"} 1767225600.5\n");
-}
-
 static void test_what_was_never_counted_is_zero(void **state)
 {
 	(void)state;
@@ -154,7 +147,6 @@ int main(void)
 		cmocka_unit_test(test_a_series_is_one_set_of_labels),
 		cmocka_unit_test(test_label_values_are_escaped),
 		cmocka_unit_test(test_a_histogram_is_cumulative),
-		cmocka_unit_test(test_a_time_is_shown_in_seconds),
 		cmocka_unit_test(test_what_was_never_counted_is_zero),
 		cmocka_unit_test(test_a_family_is_bounded),
 		cmocka_unit_test(test_threads_share_series),
