@@ -31,6 +31,7 @@ static const struct arg table[] = {
 	{"config", ARG_TEXT, AT(config), "FILE", "configuration (default " CONFIG_DEFAULT_PATH ")"},
 	{"help", ARG_FLAG, AT(help), NULL, "this text"},
 	{"version", ARG_FLAG, AT(version), NULL, "print the version"},
+	{"utc", ARG_FLAG, AT(utc), NULL, "times in UTC, not in the local zone"},
 	{"type", ARG_TEXT, AT(type), "TYPE", "event type, canonical or as the sender spells it"},
 	{"category", ARG_TEXT, AT(category), "NAME",
 	 "evaluation, case, watchlist, docv or unknown"},
@@ -76,11 +77,13 @@ static const struct arg table[] = {
 	{"service", ARG_FLAG, AT(service), NULL,
 	 "for the systemd unit: its folders, and secrets that its user can read"},
 	{"token", ARG_FLAG, AT(token), NULL, "a token_hash for a bearer credential"},
+	{"force", ARG_FLAG, AT(force), NULL, "do it all the same"},
+	{"full", ARG_FLAG, AT(full), NULL, "look at every page and index; takes its time"},
 	{"json", ARG_FLAG, AT(json), NULL, "one JSON object a line"},
 };
 
 #define FIRST_LONG 256 /* getopt_long() returns FIRST_LONG + place in the table */
-#define N_COMMON   3   /* config, help, version: accepted by all */
+#define N_COMMON   4   /* config, help, version, utc: accepted by all */
 
 _Static_assert(ARRAY_SIZE(table) <= 64, "`given` has one bit an option");
 
@@ -165,7 +168,7 @@ static void make_long_options(struct option *out)
 /* the short options stand for the common ones */
 static int place_of(int c)
 {
-	static const char shorts[N_COMMON + 1] = "chV";
+	static const char shorts[] = "chV"; /* the first places */
 	const char *at = c > 0 && c < FIRST_LONG ? strchr(shorts, c) : NULL;
 
 	if (at)

@@ -23,6 +23,7 @@ struct arguments {
 	uint64_t given; /* one bit an option, by its place in the table */
 	const char *config;
 	bool help, version;
+	bool utc;
 	bool json;
 
 	/* what to look for */
@@ -47,6 +48,9 @@ struct arguments {
 	const char *listen, *url_host;
 	bool demo, service, token;
 
+	/* upkeep */
+	bool force, full;
+
 	char **operands; /* [0] is the command; NULL-terminated */
 	int n_operands;  /* the command counts too */
 };
@@ -62,7 +66,7 @@ int args_parse(int argc, char **argv, int64_t now, struct arguments *ret, struct
 
 /**
  * args_check_accepted() - were only options given that the command accepts?
- * @accepts: their names, separated by blanks; --config, --help and --version always are
+ * @accepts: their names, separated by blanks; --config, --help, --version and --utc always are
  *
  * Return: 0, or -EINVAL with the sentence in @e.
  */

@@ -145,6 +145,7 @@ struct showing {
 	bool json;
 	bool payload;
 	int n;
+	int n_bodies; /* with `payload`: erased events have none */
 };
 
 static int show_event(const struct value *values, int n_values, void *arg)
@@ -155,8 +156,9 @@ static int show_event(const struct value *values, int n_values, void *arg)
 
 	if (showing->payload) {
 		showing->n++;
-		return query_payload(showing->view.reader, seq, ask_print_body,
-				     &showing->view.target);
+		r = query_payload(showing->view.reader, seq, ask_print_body, &showing->view.target);
+		showing->n_bodies += r > 0;
+		return r;
 	}
 	if (showing->json) {
 		showing->n++;
@@ -184,6 +186,10 @@ enum ctl_exit cmd_show(const struct context *ctx)
 	r = query_event(reader, ctx->args->operands[1], show_event, &showing);
 	if (r == 0 && showing.n == 0)
 		return ctl_fail(CTL_NOTHING, "no event '%s'", ctx->args->operands[1]);
+	if (r == 0 && showing.payload && showing.n_bodies == 0)
+		return ctl_fail(CTL_NOTHING,
+				"the body of event '%s' was erased by [store] retention",
+				ctx->args->operands[1]);
 	return ask_result(r);
 }
 

@@ -6,11 +6,13 @@
 
 #include <jansson.h>
 
+#include "core/clock.h"
 #include "core/config.h"
 #include "riskhookctl/client.h"
 #include "riskhookctl/command.h"
 #include "riskhookctl/print.h"
 #include "riskhookctl/put.h"
+#include "riskhookctl/status_page.h"
 
 #define STATUS_MAX     (1024 * 1024)
 #define NAME_MAX_BYTES 256
@@ -126,8 +128,13 @@ static enum ctl_exit print_status(const struct context *ctx, json_t *status)
 	if (!json_is_object(status))
 		return ctl_fail(CTL_FAILED, "the daemon's answer is not a JSON object");
 	if (!ctx->args->json) {
-		print_members("", status);
+		struct print_target target = print_target_stdout();
+
+		(void)status_page_print(&target, status, clock_now_us()); /* main() looks at
+									   * stdout */
 		print_lists(status);
+		put(stdout, "\n");
+		print_members("", status); /* what the page does not know */
 		return CTL_OK;
 	}
 	text = json_dumps(status, JSON_COMPACT);

@@ -14,6 +14,7 @@
 #include "riskhookctl/client.h"
 #include "riskhookctl/command.h"
 #include "riskhookctl/print.h"
+#include "riskhookctl/progress.h"
 #include "riskhookctl/put.h"
 #include "riskhookctl/sample.h"
 #include "riskhookctl/target.h"
@@ -272,15 +273,23 @@ static enum ctl_exit post_all(const struct arguments *args, struct body *body,
 			      struct poster *poster, const char *url)
 {
 	struct tally tally = {.started_at = clock_monotonic_us()};
+	struct progress progress;
 	struct error e = ERROR_INIT;
 	int r = 0;
 
+	progress_begin(&progress, "events posted");
+
 	for (int64_t i = 0; r == 0 && i < args->count; i++) {
 		r = make_body(body, args, &e);
-		if (r < 0)
+		if (r < 0) {
+			progress_end(&progress);
 			return ctl_fail(CTL_FAILED, "%s", e.text);
+		}
 		r = post_once(poster, body, args, &tally, &e);
+		if (args->count > 1 && !args->json)
+			progress_show(&progress, i + 1, args->count);
 	}
+	progress_end(&progress);
 	if (args->count > 1 && !args->json)
 		print_summary(&tally);
 	if (r == -ECONNREFUSED)

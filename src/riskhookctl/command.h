@@ -104,3 +104,14 @@ enum ctl_exit cmd_reload(const struct context *ctx);
 
 /* cmd_status.c */
 enum ctl_exit cmd_status(const struct context *ctx);
+
+/* cmd_stats.c */
+enum ctl_exit cmd_stats(const struct context *ctx);
+
+/* cmd_doctor.c */
+enum ctl_exit cmd_doctor(const struct context *ctx);
+
+/* cmd_upkeep.c */
+enum ctl_exit cmd_backup(const struct context *ctx);
+enum ctl_exit cmd_vacuum(const struct context *ctx);
+enum ctl_exit cmd_log_level(const struct context *ctx);

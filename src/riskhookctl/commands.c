@@ -248,6 +248,70 @@ const struct command commands[] = {
 		.example = "riskhookctl reload",
 	},
 	{
+		.name = "stats",
+		.run = cmd_stats,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "since until json",
+		.help = "counts and rates by type, decision and handler",
+		.details = "Over the last 24 hours, unless --since says otherwise. The daemon need "
+			   "not run.",
+		.example = "riskhookctl stats --since 7d",
+	},
+	{
+		.name = "doctor",
+		.run = cmd_doctor,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "full json",
+		.help = "look for what is wrong, or will be soon",
+		.details =
+			"Certificate, credentials, file modes, store, disk, clock, queues, daemon. "
+			"Each finding\nsays what to do. Exit code 1 when there is a problem; "
+			"warnings alone are 0.",
+		.example = "riskhookctl doctor\n"
+			   "  riskhookctl doctor --json | jq 'select(.level != \"ok\")'",
+	},
+	{
+		.name = "backup",
+		.run = cmd_backup,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "FILE",
+		.accepts = "force json",
+		.help = "copy the store into FILE, whether the daemon runs or not",
+		.details = "The copy is one consistent state, checked, mode 0600, and a store "
+			   "itself: to restore it,\nstop riskhookd, remove events.db-wal and "
+			   "events.db-shm, and put it in the place of\nevents.db.",
+		.example = "riskhookctl backup /var/backups/riskhook-$(date +%F).db",
+	},
+	{
+		.name = "vacuum",
+		.run = cmd_vacuum,
+		.needs = NEEDS_CONFIG,
+		.operands = "",
+		.accepts = "force",
+		.help = "make the store's file smaller; riskhookd must be stopped",
+		.details = "Pays after retention has erased much for the first time. Free space is "
+			   "used again by\nnew events in any case.",
+		.example = "systemctl stop riskhookd && riskhookctl vacuum; systemctl start "
+			   "riskhookd",
+	},
+	{
+		.name = "log-level",
+		.run = cmd_log_level,
+		.needs = NEEDS_CONFIG,
+		.min_operands = 1,
+		.max_operands = 1,
+		.operands = "LEVEL",
+		.accepts = "",
+		.help = "change what the running daemon logs",
+		.details = "error, warning, notice, info or debug. SIGUSR1 switches between the "
+			   "level and debug, too.",
+		.example = "riskhookctl log-level debug",
+	},
+	{
 		.name = "check-config",
 		.run = cmd_check_config,
 		.needs = NEEDS_SECRETS,

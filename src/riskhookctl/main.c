@@ -15,6 +15,7 @@
 #include "riskhookctl/client.h"
 #include "riskhookctl/command.h"
 #include "riskhookctl/print.h"
+#include "riskhookctl/print_time.h"
 #include "riskhookctl/put.h"
 
 enum ctl_exit ctl_fail(enum ctl_exit code, const char *fmt, ...)
@@ -153,6 +154,7 @@ int main(int argc, char **argv)
 	(void)signal(SIGPIPE, SIG_IGN); /* a closed stdout is an error that print.c reports */
 	if (args_parse(argc, argv, clock_now_us(), &args, &e) < 0)
 		return ctl_fail(CTL_USAGE, "%s; 'riskhookctl help' lists commands", e.text);
+	print_time_use_utc(args.utc);
 	if (client_init() < 0)
 		return ctl_fail(CTL_FAILED, "cannot initialise libcurl");
 	code = run(&args);

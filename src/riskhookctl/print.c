@@ -9,6 +9,7 @@
 #include <wchar.h>
 
 #include "riskhookctl/print_private.h"
+#include "riskhookctl/print_time.h"
 #include "riskhookctl/put.h"
 #include "util/utf8.h"
 
@@ -31,10 +32,14 @@ struct print_target print_target_stdout(void)
 
 int print_flush(FILE *out)
 {
+	static int first; /* stdio remembers that it has failed, not why */
+
 	errno = 0;
 	if (fflush(out) == 0 && !ferror(out))
 		return 0;
-	return errno ? -errno : -EIO;
+	if (!first)
+		first = errno ? -errno : -EIO;
+	return first;
 }
 
 /* the code point of a well-formed character of @n bytes */
@@ -150,8 +155,11 @@ int print_bytes(const struct print_target *target, struct slice bytes)
 	return r;
 }
 
-void print_value(struct buf *out, const struct value *value)
+void print_value(struct buf *out, const struct value *value, bool brief)
 {
+	char room[PRINT_TIME_SIZE];
+	const char *time = NULL;
+
 	switch (value->type) {
 	case VALUE_NULL:
 		buf_append_char(out, '-');
@@ -163,6 +171,10 @@ void print_value(struct buf *out, const struct value *value)
 		buf_printf(out, "%lld", (long long)value->integer);
 		break;
 	case VALUE_TEXT:
+		if (print_time_is_column(slice_of(value->name)))
+			time = print_time(value->text, brief, room);
+		print_escape(out, time ? slice_of(time) : value->text);
+		break;
 	case VALUE_BYTES:
 		print_escape(out, value->text);
 		break;
@@ -178,7 +190,9 @@ const char *print_colour_of(struct slice column, struct slice text)
 		{"decision", "REVIEW", "\033[33m"}, {"state", "done", "\033[32m"},
 		{"state", "dead", "\033[31m"},      {"state", "running", "\033[36m"},
 		{"state", "held", "\033[33m"},      {"outcome", "ok", "\033[32m"},
-		{"outcome", "dead", "\033[31m"},
+		{"outcome", "dead", "\033[31m"},    {"state", "pending", "\033[36m"},
+		{"level", "ok", "\033[32m"},        {"level", "warning", "\033[33m"},
+		{"level", "problem", "\033[31m"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(colours); i++) {

@@ -28,8 +28,9 @@ extern const struct print_vtable print_table_vtable;
 extern const struct print_vtable print_record_vtable;
 extern const struct print_vtable print_json_vtable;
 
-/* a value for people, escaped: "-" for NULL, yes/no for a boolean */
-void print_value(struct buf *out, const struct value *value);
+/* a value for people, escaped: "-" for NULL, yes/no for a boolean, a time in the zone of the reader
+ * @brief: as print_time() */
+void print_value(struct buf *out, const struct value *value, bool brief);
 
 /* the colour that a word of this column deserves, or "" */
 const char *print_colour_of(struct slice column, struct slice text);

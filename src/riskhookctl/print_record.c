@@ -39,7 +39,7 @@ static int print_line(struct printer *printer, const struct value *value)
 	const char *colour = "";
 	int r;
 
-	print_value(&text, value);
+	print_value(&text, value, false);
 	r = buf_error(&text);
 	if (r == 0) {
 		if (printer->target.colour)

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "riskhookctl/print_private.h"
+#include "riskhookctl/print_time.h"
 #include "riskhookctl/put.h"
-#include "util/units.h"
 #include "util/utf8.h"
 
 #define COLUMNS_MAX   16
@@ -66,20 +66,7 @@ static const struct value *find_value(const struct value *values, int n_values, 
 
 static bool is_time(const struct column *column)
 {
-	return column->name.n > 3 && memcmp(column->name.p + column->name.n - 3, "_at", 3) == 0;
-}
-
-/* where room is short, a time goes without its fraction of a second */
-static struct value shorten_time(const struct value *value, char out[TIME_TEXT_SIZE])
-{
-	struct value shorter = *value;
-	struct slice rest = value->text, seconds;
-
-	if (value->type != VALUE_TEXT || !slice_split(&rest, '.', &seconds) || !rest.p)
-		return shorter;
-	(void)snprintf(out, TIME_TEXT_SIZE, "%.*sZ", SLICE_ARG(seconds)); /* fits */
-	shorter.text = slice_of(out);
-	return shorter;
+	return print_time_is_column(column->name);
 }
 
 /* the shown columns of a row as text; on failure nothing is left in @cells */
@@ -94,12 +81,7 @@ static int make_cells(const struct printer *printer, const struct value *values,
 		struct buf text = BUF_INIT(PRINT_LINE_MAX);
 
 		if (value) {
-			char time[TIME_TEXT_SIZE];
-			struct value shown = printer->target.width && is_time(column)
-						     ? shorten_time(value, time)
-						     : *value;
-
-			print_value(&text, &shown);
+			print_value(&text, value, printer->target.width > 0);
 			column->right |= value->type == VALUE_INTEGER;
 		} else {
 			buf_append_char(&text, '-');

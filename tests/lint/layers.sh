@@ -47,7 +47,7 @@ check_tree() {
         n_layers = n
 
         # library header -> the files that may include it
-        library["^openssl/"]    = "^(core/crypto|core/tls_pair|riskhookctl/certificate)\\.c$"
+        library["^openssl/"]    = "^(core/crypto|core/tls_pair|riskhookctl/certificate(_chain)?)\\.c$"
         library["^gnutls/"]     = "^intake/tls\\.c$"
         library["^sqlite3"]     = "^store/"
         library["^microhttpd"]  = "^(intake/(listener|connections|exchange|request|request_head|token_request)|admin/[a-z_]+)\\.[ch]$"

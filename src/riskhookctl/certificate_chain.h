@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Will a client trust the configured certificate? For doctor
+ *
+ * Threads: any.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "util/err.h"
+
+struct chain_facts {
+	int n_certificates;
+	bool self_signed;              /* the first */
+	bool in_order;                 /* each is issued by the next */
+	bool trusted;                  /* leads to an authority that this system knows */
+	char problem[128];             /* why not; "" when trusted */
+	int64_t not_before, not_after; /* the narrowest of all, us since the epoch */
+};
+
+/**
+ * certificate_chain_read() - look at a PEM file with the server's certificate and its chain
+ *
+ * Return: 0, or a negative errno with the sentence in @e.
+ */
+int certificate_chain_read(const char *path, struct chain_facts *ret, struct error *e) MUST_USE;
