@@ -385,11 +385,11 @@ check-valgrind: $(VALGRIND_BIN)
 C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/power/*.c tests/timing/*.c)
 H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h tests/power/*.h)
 
-.PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck lint-timing
+.PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck lint-timing lint-alerts
 lint:
 	@$(MAKE) --no-print-directory deps-lint
 	@$(MAKE) --no-print-directory lint-format lint-layers lint-limits lint-tidy lint-cppcheck \
-		lint-timing
+		lint-timing lint-alerts
 
 lint-format:
 	@tests/lint/format.sh $(C_FILES) $(H_FILES)
@@ -400,6 +400,9 @@ lint-tidy:
 	@tests/lint/tidy.sh $(C_FILES) -- $(CPPFLAGS) -std=gnu11 -O2
 lint-cppcheck:
 	@tests/lint/cppcheck.sh $(C_FILES)
+# /metrics itself is checked by tests/blackbox/test_metrics.py
+lint-alerts:
+	@promtool=$$(tests/lint/promtool.sh fetch) && $$promtool check rules conf/prometheus-alerts.yml
 
 $(B)/timing/%: $(B)/obj/tests/timing/%.o $(LIB)
 	@mkdir -p $(@D)

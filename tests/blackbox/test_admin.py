@@ -51,7 +51,9 @@ def metrics(daemon):
             continue
         name, value = re.fullmatch(r"(\w+)(?:\{[^}]*\})? (-?[0-9.e+]+)", line).groups()
         values[name] = float(value)
-        assert name in helped and name in typed, line
+        family = re.sub("_(bucket|sum|count)$", "", name)
+        assert name in typed or family in typed, line
+        assert name in helped or family in helped, line
     return values
 
 

@@ -21,7 +21,8 @@ OK, FAILED, USAGE, NOTHING, UNREACHABLE = range(5)
 
 EVENT_KEYS = {"seq", "event_id", "event_type", "original_type", "category", "eval_id",
               "customer_id", "decision", "status", "sub_status", "eval_status", "workflow",
-              "environment", "endpoint", "event_at", "received_at", "test", "duplicates"}
+              "environment", "endpoint", "event_at", "received_at", "test", "duplicates",
+              "erased_at"}
 
 
 @pytest.fixture(scope="module")
