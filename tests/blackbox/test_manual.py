@@ -97,7 +97,7 @@ def commands():
             for name in re.findall(r"^  ([a-z][a-z-]*)  ", listing, re.M)}
 
 
-COMMON = {"config", "help", "version"}
+COMMON = {"config", "help", "version", "utc"}
 
 
 def options_of(help_text):
