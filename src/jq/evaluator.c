@@ -354,6 +354,15 @@ bool evaluator_is_meant(int argc, char *const *argv)
 	return argc == 4 && strcmp(argv[1], WIRE_ARGUMENT) == 0;
 }
 
+static void *shared_memory(size_t n)
+{
+	const int flags = MAP_SHARED | MAP_ANONYMOUS;
+	const int none = -1; /* what an anonymous mapping wants for a descriptor */
+
+	/* cppcheck-suppress invalidFunctionArg */
+	return mmap(NULL, n, PROT_READ | PROT_WRITE, flags, none, 0);
+}
+
 int evaluator_main(int argc, char *const *argv)
 {
 	struct evaluator e = {.parsed = jv_invalid()};
@@ -361,9 +370,7 @@ int evaluator_main(int argc, char *const *argv)
 	(void)argc;
 	(void)signal(SIGPIPE, SIG_IGN); /* the end of the daemon is seen by the write's result */
 	limit_memory(strtoll(argv[3], NULL, 10));
-	/* cppcheck-suppress invalidFunctionArg ; -1 is what an anonymous mapping needs */
-	e.shared = mmap(NULL, sizeof(*e.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
-			-1, 0);
+	e.shared = shared_memory(sizeof(*e.shared));
 	if (e.shared == MAP_FAILED)
 		return 1;
 	if (read_programs(&e, strtoull(argv[2], NULL, 10)) < 0)

@@ -203,7 +203,7 @@ static int visit_rows(sqlite3_stmt *stmt, query_visit visit, void *arg)
 	return db_errno(rc);
 }
 
-/* a question with one number for each '?' */
+/* a question with one number for each '?'; NULL: there is none */
 static int ask_numbers(struct reader *reader, const char *sql, const int64_t *numbers,
 		       query_visit visit, void *arg)
 {
@@ -212,7 +212,7 @@ static int ask_numbers(struct reader *reader, const char *sql, const int64_t *nu
 	int r;
 
 	r = reader_prepare(reader, sql, &stmt);
-	for (int i = 1; r == 0 && i <= sqlite3_bind_parameter_count(stmt); i++)
+	for (int i = 1; r == 0 && numbers && i <= sqlite3_bind_parameter_count(stmt); i++)
 		r = db_errno(sqlite3_bind_int64(stmt, i, numbers[i - 1]));
 	return r < 0 ? r : visit_rows(stmt, visit, arg);
 }
