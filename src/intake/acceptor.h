@@ -10,8 +10,8 @@
  * At its limit of connections it accepts nothing until one has closed; who comes meanwhile waits in
  * the same queue.
  *
- * Threads: acceptor_note_closed() and acceptor_is_accepting() from any; the rest from the listener's maker.
- * Ownership: borrows the listening socket.
+ * Threads: acceptor_note_closed() and acceptor_is_accepting() from any; the rest from the
+ * listener's maker. Ownership: borrows the listening socket.
  */
 #pragma once
 
