@@ -371,10 +371,11 @@ static void emit_summaries(int64_t now_ms)
 	} while (any);
 }
 
-/* Outcomes of events are never held back, nor what is there for developers. */
+/* Refusals and troubles are; outcomes of events never are, nor what a handler's program says, which
+ * has a bound of its own (dispatch/line_log.h). */
 static bool is_limited(enum log_level level, const struct log_ids *ids)
 {
-	return level != LOG_LEVEL_DEBUG && ids && ids->seq == 0;
+	return level <= LOG_LEVEL_WARNING && ids && ids->seq == 0;
 }
 
 static bool may_be_said(enum log_level level, const struct log_ids *ids, const char *message,

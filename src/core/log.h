@@ -64,8 +64,8 @@ int log_level_parse(const char *name, enum log_level *ret) MUST_USE;
 /* from the configured level to debug and back; Return: the level from now on */
 enum log_level log_toggle_debug(void);
 
-/* Lines with ids but without a seq (refused requests) that repeat too often are held back and
- * counted: core/log_limit.h. */
+/* Warnings and errors with ids but without a seq (refused requests) that repeat too often are held
+ * back and counted: core/log_limit.h. */
 void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
