@@ -14,6 +14,7 @@
 #include "core/config_parts.h"
 #include "dispatch/dispatcher.h"
 #include "dispatch/exec_env.h"
+#include "dispatch/handler_tally.h"
 #include "intake/connections.h"
 #include "intake/intake.h"
 #include "store/reader.h"
@@ -320,6 +321,7 @@ static void make_and_start(const struct handler_config *config, enum wrapped cal
 	const struct handler_callbacks callbacks = {on_done, on_room, NULL};
 	bool failed = true;
 
+	handler_tally_open(config->name); /* without memory nothing is counted, and that is all */
 	for_each_failure(call, n)
 	{
 		struct handler *handler = NULL;
