@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whatever happens in whatever order, the deliveries keep their promises.
 
-A schedule of arrivals, outcomes, kill -9, pauses, holds, retries and replays comes from a seed that
-is printed. Afterwards everything is let go, and the checker looks at what the store and the handlers
+A schedule of arrivals, outcomes, kill -9, pauses, holds, retries, replays and reloads comes from a
+seed that is printed. Afterwards everything is let go, and the checker looks at what the store and the handlers
 say. RISKHOOK_SEED repeats a schedule, RISKHOOK_ROUNDS makes more of them.
 """
 
@@ -124,10 +124,18 @@ class World:
         wanted = [seq for seq in self.seqs if first <= seq <= last]
         self.replays.append((answer.json()["replay"], handler, wanted))
 
+    def reload(self):
+        """A handler that has changed is replaced while it works; what has not is left alone."""
+        for handler in self.handlers:
+            self.daemon.config.update(
+                {f"handler {handler}": {"retry_max": self.random.choice(["50ms", "60ms"])}})
+        self.daemon.config.write()
+        assert self.daemon.admin("/v1/reload", {}).status == 200
+
     def run(self):
         actions = ([self.post] * 60 + [self.kill] * 3 + [self.pause] * 5 + [self.resume] * 8 +
                    [lambda: self.change("retry")] * 6 + [lambda: self.change("hold")] * 4 +
-                   [lambda: self.change("release")] * 4 + [self.replay] * 4)
+                   [lambda: self.change("release")] * 4 + [self.replay] * 4 + [self.reload] * 5)
         for _ in range(ACTIONS):
             self.random.choice(actions)()
         self.let_go()
