@@ -125,6 +125,22 @@ static int ask_admin(const char *socket, const char *path, const struct slice *b
 	return r;
 }
 
+int client_get(const char *url, const char *ca, struct buf *answer, struct error *e)
+{
+	char reason[CURL_ERROR_SIZE];
+	CURL *curl = curl_easy_init();
+	int r = curl ? prepare(curl, url, reason) : -ENOMEM;
+
+	if (r == 0 && ca)
+		r = set_text(curl, CURLOPT_CAINFO, ca);
+	if (r == 0)
+		r = perform(curl, reason, answer, e);
+	else
+		error_set(e, r, "cannot prepare the request: %s", error_name(r));
+	curl_easy_cleanup(curl);
+	return r;
+}
+
 int client_get_admin(const char *socket, const char *path, struct buf *answer, struct error *e)
 {
 	return ask_admin(socket, path, NULL, answer, e);

@@ -36,6 +36,15 @@ int client_get_admin(const char *socket, const char *path, struct buf *answer,
 int client_post_admin(const char *socket, const char *path, struct slice body, struct buf *answer,
 		      struct error *e) MUST_USE;
 
+/**
+ * client_get() - GET from anybody, as riskhookd asks an identity provider
+ * @ca:     PEM file of the authority, or NULL for the system's
+ * @answer: the body is appended, up to the buffer's maximum
+ *
+ * Return: the HTTP status; -ECONNREFUSED when nothing answers there; another negative errno.
+ */
+int client_get(const char *url, const char *ca, struct buf *answer, struct error *e) MUST_USE;
+
 /* where to fetch an access token, and as whom */
 struct token_source {
 	const char *url;

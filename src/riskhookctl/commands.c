@@ -265,10 +265,11 @@ const struct command commands[] = {
 		.operands = "",
 		.accepts = "full json",
 		.help = "look for what is wrong, or will be soon",
-		.details =
-			"Certificate, credentials, file modes, store, disk, clock, queues, daemon. "
-			"Each finding\nsays what to do. Exit code 1 when there is a problem; "
-			"warnings alone are 0.",
+		.details = "Certificate, credentials, file modes, store, disk, clock, queues, "
+			   "daemon, identity\n"
+			   "providers. "
+			   "Each finding says what to do. Exit code 1 when there is a problem;\n"
+			   "warnings alone are 0.",
 		.example = "riskhookctl doctor\n"
 			   "  riskhookctl doctor --json | jq 'select(.level != \"ok\")'",
 	},

@@ -42,4 +42,5 @@ void doctor_check_daemon(struct doctor *doctor);
 void doctor_check_config(struct doctor *doctor);
 void doctor_check_certificate(struct doctor *doctor);
 void doctor_check_files(struct doctor *doctor);
+void doctor_check_providers(struct doctor *doctor);
 void doctor_check_store(struct doctor *doctor);

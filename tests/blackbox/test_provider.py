@@ -3,6 +3,7 @@
 happens when the provider is down, slow, lying or endless."""
 
 import concurrent.futures
+import json
 import threading
 
 import pytest
@@ -70,6 +71,25 @@ def metric(daemon, name):
         if line.startswith(name + " "):
             return int(line.split()[1])
     raise AssertionError(name)
+
+
+# What the operator is told
+
+
+def doctor(daemon):
+    rows = [json.loads(line) for line in daemon.ctl("doctor", "--json").out.splitlines()]
+    return [(row["level"], row["finding"]) for row in rows if row["check"] == "provider"]
+
+
+def test_doctor_asks_the_providers(make, provider):
+    daemon = make(keys={}, introspection={})
+    assert doctor(daemon) == [
+        ("ok", "credential keys: 1 keys"),
+        ("ok", "credential introspection: the introspection endpoint answers")]
+    with provider.down():
+        levels, findings = zip(*doctor(daemon))
+    assert levels == ("problem", "problem")
+    assert "jwks_uri" in findings[0] and "introspection_uri" in findings[1]
 
 
 # Keys
