@@ -12,13 +12,14 @@ set -eu
 
 LEAST=10000
 root=$(cd "$(dirname "$0")/../.." && pwd)
-status=0
 
 executed() {
     sed -n 's/^stat::number_of_executed_units: *//p' "$1"
 }
 
-for program in "$@"; do
+# one target: its corpus, its dictionary, its bound
+fuzz_one() {
+    program=$1
     name=$(basename "$program")
     found=$program.corpus
     log=$program.log
@@ -35,15 +36,21 @@ for program in "$@"; do
         >"$log" 2>&1; then
         tail -n 60 "$log" >&2
         echo "fuzz $name: FAILED, see $log" >&2
-        status=1
-        continue
+        return 1
     fi
 
     n=$(executed "$log")
     echo "fuzz $name: ${n:-0} inputs, no finding"
     if [ "${n:-0}" -lt "$LEAST" ]; then
         echo "fuzz $name: FAILED, fewer than $LEAST inputs" >&2
-        status=1
+        return 1
     fi
-done
-exit "$status"
+}
+
+if [ "$1" = --one ]; then
+    fuzz_one "$2"
+    exit
+fi
+
+# each uses one processor
+printf '%s\n' "$@" | xargs -n 1 -P "$(nproc)" "$0" --one
