@@ -11,6 +11,7 @@ from lib.consumer import Consumer
 from lib.daemon import RISKHOOKCTL, RISKHOOKD, DaemonFailed, run
 from lib.events import body, encode, envelope, new_id
 from lib.hooks import Probe
+from lib.settings import BUILD
 from lib.waiting import wait_until
 
 TRUE = {"type": "exec", "command": "/bin/true"}
@@ -45,6 +46,12 @@ FAILING = {
     "memory": ("[] | .[500000000] = 1 | length > 0",
                "filter: it needed too much memory, or crashed jq"),
 }
+
+
+# A sanitizer's shadow needs more address space than the limit, so jq has none in such a build.
+if BUILD.name in ("address-undefined", "thread"):
+    for unbounded in ("assertion", "endless", "memory"):
+        del FAILING[unbounded]
 
 
 def handlers(table, **more):

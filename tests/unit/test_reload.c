@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -51,6 +52,8 @@ static struct config *reload(struct config *before, const char *handlers, struct
 	assert_int_equal(reload_plan_make(before, after, &callbacks, &plan, NULL), 0);
 	config_free(before);
 	reload_plan_apply(&plan, after, slots);
+	routing_free(plan.routing);
+	free(plan.is_catching_up);
 	return plan.config;
 }
 
