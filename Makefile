@@ -78,12 +78,13 @@ $(B)/riskhookd: $(B)/obj/src/riskhookd/main.o $(LIB)
 $(B)/riskhookctl: $(B)/obj/src/riskhookctl/main.o $(LIB)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_CTL)) $(JQ)
 
-# payload() for the sqlite3 program: .load build/riskhook
+# payload() for the sqlite3 program: .load build/riskhook. Never with a sanitizer: it is loaded into a
+# program that has none.
 $(B)/riskhook.so: src/store/payload_sql.c src/store/payload.c src/store/payload.h Makefile
 	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) $(CPPFLAGS) $(filter-out -fPIE,$(CFLAGS)) -fPIC -DPAYLOAD_EXTENSION \
-		-shared $(filter-out -pie,$(LDFLAGS)) -o $@ $(filter %.c,$^) \
-		$(shell $(PKG_CONFIG) --libs libzstd)
+	$(call say,LINK)$(CC) $(CPPFLAGS) $(filter-out -fPIE -fsanitize=% -fno-sanitize-recover=%,$(CFLAGS)) \
+		-fPIC -DPAYLOAD_EXTENSION -shared $(filter-out -pie -fsanitize=%,$(LDFLAGS)) -o $@ \
+		$(filter %.c,$^) $(shell $(PKG_CONFIG) --libs libzstd)
 
 # q: folders have files of the same name, which r would take for one
 $(LIB): $(call obj,$(LIB_SRC)) $(GEN_OBJ)
