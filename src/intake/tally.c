@@ -81,10 +81,10 @@ static struct series *series_of_event(struct slice type, enum event_category cat
 
 	if (i < 0)
 		return series_of(FAMILY_EVENTS, OTHER, event_category_name(category));
-	s = atomic_load_explicit(&known[category][i], memory_order_relaxed);
+	s = atomic_load_explicit(&known[category][i], memory_order_acquire);
 	if (!s) {
 		s = series_of(FAMILY_EVENTS, name, event_category_name(category));
-		atomic_store_explicit(&known[category][i], s, memory_order_relaxed);
+		atomic_store_explicit(&known[category][i], s, memory_order_release);
 	}
 	return s;
 }
