@@ -27,7 +27,7 @@ int handler_new(const struct handler_config *config, const struct handler_callba
 	r = transform_new(config, &transform, e);
 	if (r == 0)
 		r = ops->make(config, &handler, e);
-	if (r < 0)
+	if (r != 0)
 		return error_prefix(e, r, "handler %s", config->name);
 	handler->ops = ops;
 	handler->config = config;
