@@ -118,6 +118,25 @@ static bool is_good_rsa(const json_t *json, size_t *ret_bytes)
 	       e_bits >= 2 && e_bits <= 8 * RSA_MAX_E;
 }
 
+/*
+ * RFC 7518 section 6.2.1.2: the full octets of the field's size, in base64url. Checked here since
+ * cjose_jwk_import() ends in an assertion on coordinates that do not decode.
+ */
+static bool is_good_point(const json_t *json, size_t coordinate_n)
+{
+	static const char *const coordinates[] = {"x", "y"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(coordinates); i++) {
+		_cleanup_(freep)
+		char *p = NULL;
+		size_t n;
+
+		if (base64url_decode(member(json, coordinates[i]), &p, &n) < 0 || n != coordinate_n)
+			return false;
+	}
+	return true;
+}
+
 /* the parts of a public key by its kind; nothing else reaches cjose */
 static const struct {
 	const char *kty, *crv;
@@ -207,7 +226,8 @@ static bool read_key(const json_t *json, struct jwk *key)
 		return false;
 	key->kind = (enum key_kind)kind;
 	key->signature_n = kinds[kind].signature_n;
-	if (kind == KEY_RSA && !is_good_rsa(json, &key->signature_n))
+	if (kind == KEY_RSA ? !is_good_rsa(json, &key->signature_n)
+			    : !is_good_point(json, key->signature_n / 2))
 		return false;
 	if (!read_algorithm(json, key) || !read_kid(json, key))
 		return false;
