@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <pwd.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
@@ -17,6 +16,7 @@
 #include "dispatch/exec_env.h"
 #include "util/cleanup.h"
 #include "util/slice.h"
+#include "util/spawn.h"
 
 /* --- limits --- */
 
@@ -101,63 +101,17 @@ static bool has_limits(const struct child_limits *limits)
 
 /* --- without limits --- */
 
-static int set_actions(posix_spawn_file_actions_t *actions, const struct child_request *request)
+static int start_plain(const struct child_request *request, const char *path, pid_t *ret_pid)
 {
-	int r;
+	const struct spawn_request plain = {.path = path,
+					    .argv = request->argv,
+					    .envp = request->envp,
+					    .in_fd = request->in_fd,
+					    .out_fd = request->out_fd,
+					    .err_fd = request->err_fd,
+					    .folder = "/"};
 
-	r = posix_spawn_file_actions_adddup2(actions, request->in_fd, STDIN_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, request->out_fd, STDOUT_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, request->err_fd, STDERR_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
-	if (r == 0)
-		r = posix_spawn_file_actions_addchdir_np(actions, "/");
-	return r;
-}
-
-/* own process group; nothing blocked and nothing ignored, whatever the daemon does */
-static int set_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t none, all;
-	int r;
-
-	(void)sigemptyset(&none); /* these two cannot fail */
-	(void)sigfillset(&all);
-	r = posix_spawnattr_setpgroup(attr, 0);
-	if (r == 0)
-		r = posix_spawnattr_setsigmask(attr, &none);
-	if (r == 0)
-		r = posix_spawnattr_setsigdefault(attr, &all);
-	if (r == 0)
-		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-							   POSIX_SPAWN_SETSIGDEF);
-	return r;
-}
-
-/* Return: 0, or a negative errno of the spawn or of execve() in the child */
-static int spawn(const struct child_request *request, const char *path, pid_t *ret_pid)
-{
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int r;
-
-	r = posix_spawn_file_actions_init(&actions);
-	if (r != 0)
-		return -r;
-	r = posix_spawnattr_init(&attr);
-	if (r == 0) {
-		r = set_actions(&actions, request);
-		if (r == 0)
-			r = set_attributes(&attr);
-		if (r == 0)
-			r = posix_spawn(ret_pid, path, &actions, &attr, request->argv,
-					request->envp);
-		(void)posix_spawnattr_destroy(&attr); /* always 0 */
-	}
-	(void)posix_spawn_file_actions_destroy(&actions); /* always 0 */
-	return -r;
+	return spawn(&plain, ret_pid);
 }
 
 /* --- with limits: these functions run between fork() and execve() --- */
@@ -284,7 +238,7 @@ int child_start(const struct child_request *request, struct child *ret_child)
 	if (has_limits(request->limits))
 		r = fork_limited(request, path, &child.pid);
 	else
-		r = spawn(request, path, &child.pid);
+		r = start_plain(request, path, &child.pid);
 	if (r < 0)
 		return r;
 	/* it cannot be gone before we wait for it, so the number is still its own */

@@ -6,7 +6,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/wait.h>
 
 #include "core/clock.h"
@@ -14,6 +13,7 @@
 #include "jq/fault.h"
 #include "jq/wire.h"
 #include "util/macros.h"
+#include "util/spawn.h"
 #include "util/thread.h"
 
 #define RUNS_MAX 100000 /* then a new process: whatever libjq leaks goes with the old one */
@@ -77,65 +77,22 @@ void host_free(struct host *host)
 	free(host);
 }
 
-static int set_actions(posix_spawn_file_actions_t *actions, int in_fd, int out_fd)
-{
-	int r;
-
-	r = posix_spawn_file_actions_adddup2(actions, in_fd, STDIN_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_adddup2(actions, out_fd, STDOUT_FILENO);
-	if (r == 0)
-		r = posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY,
-						     0);
-	if (r == 0)
-		r = posix_spawn_file_actions_addclosefrom_np(actions, STDERR_FILENO + 1);
-	return r;
-}
-
 /* own group, so that a Ctrl-C for the daemon does not end it before the daemon is through */
-static int set_attributes(posix_spawnattr_t *attr)
-{
-	sigset_t none, all;
-	int r;
-
-	(void)sigemptyset(&none); /* these two cannot fail */
-	(void)sigfillset(&all);
-	r = posix_spawnattr_setpgroup(attr, 0);
-	if (r == 0)
-		r = posix_spawnattr_setsigmask(attr, &none);
-	if (r == 0)
-		r = posix_spawnattr_setsigdefault(attr, &all);
-	if (r == 0)
-		r = posix_spawnattr_setflags(attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK |
-							   POSIX_SPAWN_SETSIGDEF);
-	return r;
-}
-
-static int spawn(const struct host *host, int in_fd, int out_fd, pid_t *ret_pid)
+static int start(const struct host *host, int in_fd, int out_fd, pid_t *ret_pid)
 {
 	char name[] = "riskhookd-jq", argument[] = WIRE_ARGUMENT, count[24], memory[24];
 	char *argv[] = {name, argument, count, memory, NULL}, *envp[] = {NULL};
-	posix_spawn_file_actions_t actions;
-	posix_spawnattr_t attr;
-	int r;
+	const struct spawn_request request = {.path = SELF,
+					      .argv = argv,
+					      .envp = envp,
+					      .in_fd = in_fd,
+					      .out_fd = out_fd,
+					      .err_fd = -1};
 
 	/* both arrays hold the longest number */
 	(void)snprintf(count, sizeof(count), "%zu", host->n_programs);
 	(void)snprintf(memory, sizeof(memory), "%lld", HOST_MEMORY);
-	r = posix_spawn_file_actions_init(&actions);
-	if (r != 0)
-		return -r;
-	r = posix_spawnattr_init(&attr);
-	if (r == 0) {
-		r = set_actions(&actions, in_fd, out_fd);
-		if (r == 0)
-			r = set_attributes(&attr);
-		if (r == 0)
-			r = posix_spawn(ret_pid, SELF, &actions, &attr, argv, envp);
-		(void)posix_spawnattr_destroy(&attr); /* always 0 */
-	}
-	(void)posix_spawn_file_actions_destroy(&actions); /* always 0 */
-	return -r;
+	return spawn(&request, ret_pid);
 }
 
 /* --- messages, each with a deadline --- */
@@ -223,7 +180,7 @@ static int open_process(struct host *host)
 	if (r == 0)
 		r = fd_set_nonblock(out[0]);
 	if (r == 0)
-		r = spawn(host, in[0], out[1], &host->pid);
+		r = start(host, in[0], out[1], &host->pid);
 	(void)fd_close(in[0]);
 	(void)fd_close(out[1]);
 	return r;
