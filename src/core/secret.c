@@ -11,6 +11,7 @@
 #include "core/config_parts.h"
 #include "core/crypto.h"
 #include "util/buf.h"
+#include "util/fd.h"
 
 /* where the service manager has put credentials for this process alone (systemd.exec(5)) */
 static const char *credentials_directory(void)
@@ -67,25 +68,6 @@ static int check_file(int fd, const char *path, struct error *e)
 	return 0;
 }
 
-/* up to @max bytes. Return: their number, or a negative errno */
-static ssize_t read_bytes(int fd, char *out, size_t max)
-{
-	size_t n = 0;
-
-	while (n < max) {
-		ssize_t k = read(fd, out + n, max - n);
-
-		if (k < 0 && errno == EINTR)
-			continue;
-		if (k < 0)
-			return -errno;
-		if (k == 0)
-			break;
-		n += (size_t)k;
-	}
-	return (ssize_t)n;
-}
-
 /* one newline at the end is the editor's, not the secret's */
 static size_t without_newline(const char *p, size_t n)
 {
@@ -115,17 +97,16 @@ static int read_open_file(int fd, const char *path, struct credential_config *cr
 			  struct error *e)
 {
 	char bytes[SECRET_MAX + 3]; /* with a newline, and one more to see that it is too large */
-	ssize_t got;
 	size_t n;
 	int r;
 
 	r = check_file(fd, path, e);
 	if (r < 0)
 		return r;
-	got = read_bytes(fd, bytes, sizeof(bytes));
-	if (got < 0)
-		return error_set(e, (int)got, "cannot read '%s': %s", path, error_name((int)got));
-	n = without_newline(bytes, (size_t)got);
+	r = fd_read_up_to(fd, bytes, sizeof(bytes), &n);
+	if (r < 0)
+		return error_set(e, r, "cannot read '%s': %s", path, error_name(r));
+	n = without_newline(bytes, n);
 	r = check_content(path, slice_make(bytes, n), e);
 	if (r == 0) {
 		credential->secret = slice_dup(slice_make(bytes, n));

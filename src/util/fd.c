@@ -33,7 +33,7 @@ int fd_write_all(int fd, const void *p, size_t n)
 	return 0;
 }
 
-static int read_up_to(int fd, char *p, size_t max, size_t *ret_n)
+int fd_read_up_to(int fd, char *p, size_t max, size_t *ret_n)
 {
 	size_t n = 0;
 
@@ -66,7 +66,7 @@ int fd_read_file(const char *path, size_t max, char **ret_p, size_t *ret_n)
 		fd_close(fd);
 		return -ENOMEM;
 	}
-	r = read_up_to(fd, p, max + 1, &n);
+	r = fd_read_up_to(fd, p, max + 1, &n);
 	fd_close(fd);
 	if (r == 0 && n > max)
 		r = -EFBIG;

@@ -29,6 +29,15 @@ int fd_close(int fd);
 int fd_write_all(int fd, const void *p, size_t n) MUST_USE;
 
 /**
+ * fd_read_up_to() - read until @max bytes are there or the file ends
+ *
+ * EINTR and short reads are taken care of.
+ *
+ * Return: 0 with the number of bytes in @ret_n, or a negative errno.
+ */
+int fd_read_up_to(int fd, char *p, size_t max, size_t *ret_n) MUST_USE;
+
+/**
  * fd_read_file() - read a whole file of at most @max bytes
  * @path:    file
  * @max:     most bytes that are accepted
