@@ -115,10 +115,14 @@ void gate_unref(struct gate *gate, struct intake *in)
 		intake_free(in);
 }
 
+void gate_stop_asking(struct gate *gate)
+{
+	outbound_stop(gate->outbound);
+}
+
 void gate_stop(struct gate *gate)
 {
 	atomic_store(&gate->stopping, true);
-	outbound_stop(gate->outbound);
 }
 
 bool gate_drain(struct gate *gate, int64_t deadline_ms)

@@ -65,8 +65,10 @@ void gate_leave(struct gate *gate, struct intake *in);
 struct intake *gate_ref(struct gate *gate);
 void gate_unref(struct gate *gate, struct intake *in);
 
-/* answer 503 from now on to what has not been handed to the store; who waits for an identity
- * provider wakes */
+/* nobody waits for an identity provider from now on: who does wakes, and gets 503 */
+void gate_stop_asking(struct gate *gate);
+
+/* answer 503 from now on to what has not been handed to the store */
 void gate_stop(struct gate *gate);
 
 /**

@@ -298,6 +298,8 @@ static void stop_intake(struct daemon *d)
 {
 	int64_t deadline_ms = clock_monotonic_ms() + DRAIN_MS;
 
+	if (d->gate)
+		gate_stop_asking(d->gate);
 	if (d->listener) {
 		listener_quiesce(d->listener);
 		if (!listener_drain(d->listener, deadline_ms))

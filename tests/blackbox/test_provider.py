@@ -277,6 +277,7 @@ def test_a_stop_does_not_wait_for_the_provider(make, provider):
             daemon.terminate()
             assert [one.result().status for one in waiting] == [503, 503]
         daemon.wait_stopped()
+        assert "cut off" not in daemon.log() and "under way" not in daemon.log()
 
 
 def test_a_reload_leaves_alone_who_waits(make, provider):
