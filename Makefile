@@ -146,7 +146,7 @@ $(B)/power/faulty_disk.so: tests/power/faulty_disk.c Makefile
 DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libjansson-dev \
 	libsqlite3-dev libzstd-dev libinih-dev libjq-dev libonig-dev libsystemd-dev \
 	libcurl4-openssl-dev libcjose-dev
-DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-jwt \
+DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-jwt \
 	python3-cryptography curl openssl sqlite3 systemd
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
 	valgrind
@@ -265,8 +265,10 @@ check-replay: $(REPLAY_BIN)
 	@$(foreach name,$(patsubst $(B)/replay/%,%,$(REPLAY_BIN)),echo "== replay $(name)" && \
 		$(TEST_RUN) $(B)/replay/$(name) $(call corpus,$(name)) &&) :
 
+# They wait more than they compute, so there are more of them than cores. WORKERS=0: one by one.
+WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 check-blackbox:
-	@$(TEST_RUN) $(PYTHON) -m pytest -q -p no:cacheprovider tests/blackbox
+	@$(TEST_RUN) $(PYTHON) -m pytest -q -n $(WORKERS) tests/blackbox
 
 check-reports:
 	@reports=$$(find $(B)/reports -type f 2>/dev/null); \
@@ -352,7 +354,7 @@ deb:
 check-service:
 	@$(MAKE) --no-print-directory deps-service
 	@$(MAKE) --no-print-directory all
-	@$(TEST_RUN) $(PYTHON) -m pytest -q -p no:cacheprovider tests/service
+	@$(TEST_RUN) $(PYTHON) -m pytest -q tests/service
 
 # ---- coverage, valgrind ------------------------------------------------------------------------
 

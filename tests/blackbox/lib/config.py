@@ -11,12 +11,21 @@ USERNAME = "riskos"
 ENDPOINT = "/webhooks/riskos"
 
 
-def free_port():
-    """A port that nobody listens on, below the range from which the kernel takes ports for outgoing
-    connections: no client can sit on it while the daemon is down."""
+def _port_range():
+    """Below the range from which the kernel takes ports for outgoing connections: no client can sit
+    on one while its daemon is down. Each worker of pytest-xdist has its share, for the same
+    reason."""
+    first = 10240
     low = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    share = (max(low, 20000) - first) // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    first += share * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    return range(first, first + share)
+
+
+def free_port():
+    """A port that nobody listens on."""
     while True:
-        port = random.SystemRandom().randrange(10240, max(low, 20000))
+        port = random.SystemRandom().choice(_port_range())
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
