@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/config.h"
+#include "core/nearest.h"
 #include "riskhookctl/put.h"
 #include "util/units.h"
 
@@ -176,6 +177,23 @@ static int place_of(int c)
 	return c >= FIRST_LONG ? c - FIRST_LONG : -1;
 }
 
+static int fail_unknown(const char *given, struct error *e)
+{
+	struct slice name = slice_of(given), option = SLICE_NULL;
+	struct nearest nearest;
+
+	while (name.n && name.p[0] == '-')
+		name = slice_make(name.p + 1, name.n - 1);
+	(void)slice_split(&name, '=', &option); /* empty for a mere "--" at most */
+	nearest = (struct nearest)NEAREST_INIT(option);
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++)
+		nearest_offer(&nearest, table[i].name);
+	if (!nearest.best)
+		return error_set(e, -EINVAL, "unknown or ambiguous option '%s'", given);
+	return error_set(e, -EINVAL, "unknown or ambiguous option '%s' (did you mean '--%s'?)",
+			 given, nearest.best);
+}
+
 int args_parse(int argc, char **argv, int64_t now, struct arguments *ret, struct error *e)
 {
 	struct option longs[ARRAY_SIZE(table) + 1];
@@ -190,8 +208,7 @@ int args_parse(int argc, char **argv, int64_t now, struct arguments *ret, struct
 		if (c == ':')
 			return error_set(e, -EINVAL, "option '%s' needs a value", argv[optind - 1]);
 		if (place < 0)
-			return error_set(e, -EINVAL, "unknown or ambiguous option '%s'",
-					 argv[optind - 1]);
+			return fail_unknown(argv[optind - 1], e);
 		r = store_value(&table[place], optarg, now, &args, e);
 		if (r < 0)
 			return r;

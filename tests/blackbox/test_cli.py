@@ -68,6 +68,11 @@ def test_wrong_usage_is_exit_2_and_a_hint(daemon, arguments):
     assert result.err
 
 
+@pytest.mark.parametrize("given", ["--limti", "--limti=3"])
+def test_a_mistyped_option_is_answered_with_the_nearest(given):
+    assert "did you mean '--limit'?" in run_ctl("events", given).err
+
+
 def test_help_lists_the_commands(daemon):
     result = run_ctl("--help")
     assert result.code == OK
