@@ -21,8 +21,7 @@ DEFINE_CLEANUP(BIO *, BIO_free)
 DEFINE_CLEANUP(X509 *, X509_free)
 DEFINE_CLEANUP(EVP_PKEY *, EVP_PKEY_free)
 
-/* nobody is there to be asked for a passphrase */
-static int no_passphrase(char *out, int size, int writing, void *arg)
+int tls_no_passphrase(char *out, int size, int writing, void *arg)
 {
 	(void)out;
 	(void)size;
@@ -63,7 +62,7 @@ static X509 *parse_certificate(const char *pem)
 	_cleanup_(BIO_freep)
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 
-	return bio ? PEM_read_bio_X509(bio, NULL, no_passphrase, NULL) : NULL;
+	return bio ? PEM_read_bio_X509(bio, NULL, tls_no_passphrase, NULL) : NULL;
 }
 
 static EVP_PKEY *parse_key(const char *pem)
@@ -71,7 +70,7 @@ static EVP_PKEY *parse_key(const char *pem)
 	_cleanup_(BIO_freep)
 	BIO *bio = BIO_new_mem_buf(pem, -1);
 
-	return bio ? PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL) : NULL;
+	return bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_passphrase, NULL) : NULL;
 }
 
 static int64_t end_of_validity(const X509 *certificate)

@@ -34,3 +34,6 @@ struct tls_pair {
 int tls_pair_read(const struct server_config *server, struct tls_pair *ret,
 		  struct error *e) MUST_USE;
 void tls_pair_deinit(struct tls_pair *pair);
+
+/* a pem_password_cb of OpenSSL's: nobody is there to be asked for a passphrase */
+int tls_no_passphrase(char *out, int size, int writing, void *arg);

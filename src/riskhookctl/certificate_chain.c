@@ -10,6 +10,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
+#include "core/tls_pair.h"
 #include "util/cleanup.h"
 #include "util/units.h"
 
@@ -24,16 +25,6 @@ static void free_chain(STACK_OF(X509) * *chain)
 	sk_X509_pop_free(*chain, X509_free);
 }
 
-/* nobody is there to be asked for a passphrase */
-static int no_passphrase(char *out, int size, int writing, void *arg)
-{
-	(void)out;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
-}
-
 static int read_all(const char *path, STACK_OF(X509) * chain, struct error *e)
 {
 	_cleanup_(BIO_free_allp)
@@ -45,7 +36,7 @@ static int read_all(const char *path, STACK_OF(X509) * chain, struct error *e)
 		return error_set(e, -ENOENT, "cannot read '%s'", path);
 	}
 	while (sk_X509_num(chain) < CHAIN_MAX &&
-	       (x = PEM_read_bio_X509(file, NULL, no_passphrase, NULL)) != NULL) {
+	       (x = PEM_read_bio_X509(file, NULL, tls_no_passphrase, NULL)) != NULL) {
 		if (sk_X509_push(chain, x) > 0)
 			continue;
 		X509_free(x);
