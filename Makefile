@@ -71,6 +71,7 @@ UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 
 .PHONY: all
 all: $(B)/riskhookd $(B)/riskhookctl $(B)/riskhook.so
+	@: # says nothing when there is nothing to do
 
 $(B)/riskhookd: $(B)/obj/src/riskhookd/main.o $(LIB)
 	$(call say,LINK)$(CC) $(LDFLAGS) -o $@ $^ $(shell $(PKG_CONFIG) --libs $(LIBS_DAEMON)) $(JQ)
@@ -187,7 +188,8 @@ DEMO := build/demo
 run:
 	@$(MAKE) --no-print-directory deps
 	@$(MAKE) --no-print-directory all
-	@[ -e $(DEMO)/riskhookd.conf ] || $(B)/riskhookctl init --demo $(DEMO)
+	@[ -e $(DEMO)/riskhookd.conf ] || { wrote=$$($(B)/riskhookctl init --demo $(DEMO)) && \
+		echo "$$wrote" | sed '/^$$/,$$d'; }
 	@printf '%s\n' '' 'riskhookd starts on https://127.0.0.1:8443; Ctrl-C stops it.' \
 		'In another terminal, try:' '' \
 		'  $(B)/riskhookctl -c $(DEMO)/riskhookd.conf trigger evaluation_completed' \
