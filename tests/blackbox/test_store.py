@@ -197,6 +197,17 @@ def fill(daemon, post):
     raise AssertionError("the disk was never full")
 
 
+def press(daemon, acknowledged):
+    """A checkpoint may make room meanwhile, so each answer is 503 or kept like any other 200."""
+    for _ in range(5):
+        event_id = new_id()
+        response = daemon.post(body_of_size(100_000, event_id=event_id))
+        if response.status == 200:
+            acknowledged.append(event_id)
+        else:
+            assert_unavailable(response)
+
+
 def assert_recovers(daemon, acknowledged):
     event_id = new_id()
     wait_until(lambda: daemon.post(body_of_size(50_000, event_id=event_id)).status == 200,
@@ -228,8 +239,7 @@ def test_a_full_disk_is_503_and_the_daemon_recovers_by_itself(make_daemon, small
     acknowledged = fill(daemon, lambda event_id: daemon.post(
         body_of_size(100_000, event_id=event_id)))
     assert acknowledged, "3 MiB hold a few events"
-    for _ in range(5):
-        assert_unavailable(daemon.post(body_of_size(100_000)))
+    press(daemon, acknowledged)
     subprocess.run(["mount", "-o", "remount,size=64m", small_disk], check=True)
     assert_recovers(daemon, acknowledged)
     assert daemon.pid == pid and daemon.process.poll() is None
@@ -252,7 +262,7 @@ def test_a_write_error_is_503_and_the_daemon_recovers_by_itself(make_daemon):
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, (limit, unlimited[1]))
     acknowledged = fill(daemon, lambda event_id: daemon.post(
         body_of_size(100_000, event_id=event_id)))
-    assert_unavailable(daemon.post(body_of_size(100_000)))
+    press(daemon, acknowledged)
     resource.prlimit(daemon.pid, resource.RLIMIT_FSIZE, unlimited)
     assert_recovers(daemon, acknowledged)
 
