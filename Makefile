@@ -8,7 +8,7 @@
 #   make coverage   lines and branches that the tests run
 #   make check-valgrind  unit tests under valgrind
 #   make lint       format, layers, limits, clang-tidy, cppcheck, timing of credential checks
-#   make fuzz       FUZZ_SECONDS (30) of libFuzzer for each parser
+#   make fuzz       FUZZ_SECONDS (60) of libFuzzer for each parser
 #   make power      POINTS (20000) simulated power cuts
 #   make check-service  the units, the man pages, the package
 #   make install    DESTDIR= PREFIX= SYSCONFDIR=; uninstall takes it away again
@@ -419,7 +419,7 @@ lint-timing: $(B)/timing/credentials
 # ---- fuzz --------------------------------------------------------------------------------------
 # clang's libFuzzer with the address and undefined-behaviour sanitizers, in a build of its own.
 
-FUZZ_SECONDS ?= 30
+FUZZ_SECONDS ?= 60
 FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(B)/fuzz/%,$(FUZZ_SRC))
 
 $(B)/fuzz/%: $(B)/obj/tests/fuzz/fuzz_%.o $(LIB)

@@ -7,7 +7,7 @@
 #
 # A program NAME has the dictionary tests/fuzz/NAME.dict; those without one read JSON.
 #
-# usage: FUZZ_SECONDS=30 fuzz.sh PROGRAM...
+# usage: FUZZ_SECONDS=60 fuzz.sh PROGRAM...
 set -eu
 
 LEAST=10000
@@ -31,7 +31,7 @@ fuzz_one() {
     [ -f "$dictionary" ] || dictionary=$root/tests/fuzz/json.dict
 
     # $corpus is a list; paths of a checkout with blanks in them would not survive make either
-    if ! "$program" -max_total_time="${FUZZ_SECONDS:-30}" -max_len=65536 -timeout=10 -dict="$dictionary" \
+    if ! "$program" -max_total_time="${FUZZ_SECONDS:-60}" -max_len=65536 -timeout=10 -dict="$dictionary" \
         -rss_limit_mb=2048 -print_final_stats=1 -artifact_prefix="$program." $corpus \
         >"$log" 2>&1; then
         tail -n 60 "$log" >&2
