@@ -22,9 +22,10 @@
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-#define VALUE_MAX   128         /* bytes taken of a value from outside */
-#define MESSAGE_MAX 1024        /* bytes of a formatted message */
-#define LINE_MAX_N  (16 * 1024) /* more than all of it escaped */
+#define VALUE_MAX    128         /* bytes taken of a value from outside */
+#define MESSAGE_MAX  1024        /* bytes of a formatted message */
+#define LINE_MAX_N   (16 * 1024) /* more than all of it escaped */
+#define LINE_USUAL_N 400
 
 static _Atomic int max_level = LOG_LEVEL_INFO;
 static _Atomic int line_format = LOG_FORMAT_TEXT;
@@ -140,21 +141,31 @@ static bool is_printable(unsigned char c)
 	return c >= 0x20 && c < 0x7f;
 }
 
+/* with "\x0a" for what is not printable; inside a value also for what could end it */
+static void append_escaped(struct buf *out, struct slice text, bool is_value)
+{
+	size_t plain = 0; /* bytes before i that wait to be appended */
+
+	for (size_t i = 0; i < text.n; i++) {
+		unsigned char c = (unsigned char)text.p[i];
+
+		if (is_printable(c) && !(is_value && (c == '"' || c == '\\'))) {
+			plain++;
+			continue;
+		}
+		buf_append(out, text.p + i - plain, plain);
+		buf_printf(out, "\\x%02x", c);
+		plain = 0;
+	}
+	buf_append(out, text.p + text.n - plain, plain);
+}
+
 /* A quote or a backslash of a value is escaped as well, so that a value can neither end its own
  * quotes nor look like an escape. */
 static void append_value(struct buf *out, struct slice value)
 {
-	size_t n = MIN_OF(value.n, VALUE_MAX);
-
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)value.p[i];
-
-		if (is_printable(c) && c != '"' && c != '\\')
-			buf_append_char(out, (char)c);
-		else
-			buf_printf(out, "\\x%02x", c);
-	}
-	if (n < value.n)
+	append_escaped(out, slice_make(value.p, MIN_OF(value.n, VALUE_MAX)), true);
+	if (value.n > VALUE_MAX)
 		buf_append_str(out, "...");
 }
 
@@ -182,7 +193,8 @@ static void append_json_value(struct buf *out, struct slice value)
 }
 
 /* an id as text; numbers are printed into @room */
-static struct slice id_value(const struct id_row *row, const struct log_ids *ids, char room[24])
+static struct slice id_value(const struct id_row *row, const struct log_ids *ids,
+			     char room[NUMBER_TEXT_SIZE])
 {
 	const void *at = (const char *)ids + row->offset;
 	int64_t number;
@@ -192,37 +204,33 @@ static struct slice id_value(const struct id_row *row, const struct log_ids *ids
 	number = row->kind == ID_INT64 ? *(const int64_t *)at : *(const int *)at;
 	if (number == 0)
 		return SLICE_NULL;
-	(void)snprintf(room, 24, "%" PRId64, number); /* at most 20 digits and a sign */
-	return slice_of(room);
+	return slice_of(number_format(number, room));
 }
 
 static void append_message(struct buf *out, const char *message)
 {
-	for (const char *c = message; *c; c++) {
-		if (is_printable((unsigned char)*c))
-			buf_append_char(out, *c);
-		else
-			buf_printf(out, "\\x%02x", (unsigned char)*c);
-	}
+	append_escaped(out, slice_of(message), false);
 }
 
 static void append_text_ids(struct buf *out, const struct log_ids *ids)
 {
-	char room[24];
+	char room[NUMBER_TEXT_SIZE];
 
 	for (size_t i = 0; ids && i < ARRAY_SIZE(id_rows); i++) {
 		struct slice value = id_value(&id_rows[i], ids, room);
 
 		if (slice_is_empty(value))
 			continue;
-		buf_printf(out, " %s=", id_rows[i].key);
+		buf_append_char(out, ' ');
+		buf_append_str(out, id_rows[i].key);
+		buf_append_char(out, '=');
 		append_text_value(out, value);
 	}
 }
 
 static void append_json_ids(struct buf *out, const struct log_ids *ids)
 {
-	char room[24];
+	char room[NUMBER_TEXT_SIZE];
 
 	for (size_t i = 0; ids && i < ARRAY_SIZE(id_rows); i++) {
 		struct slice value = id_value(&id_rows[i], ids, room);
@@ -260,7 +268,10 @@ void log_render(enum log_format format, int64_t now_us, enum log_level level,
 		render_json(when, level, ids, message, out);
 		return;
 	}
-	buf_printf(out, "%s %s ", when, levels[level].text);
+	buf_append_str(out, when);
+	buf_append_char(out, ' ');
+	buf_append_str(out, levels[level].text);
+	buf_append_char(out, ' ');
 	append_message(out, message);
 	append_text_ids(out, ids);
 }
@@ -272,6 +283,7 @@ static void write_line(enum log_level level, const struct log_ids *ids, const ch
 	struct buf line = BUF_INIT(LINE_MAX_N);
 	ssize_t n;
 
+	(void)buf_reserve(&line, LINE_USUAL_N); /* told by the next one, too */
 	log_render((enum log_format)atomic_load(&line_format), clock_now_us(), level, ids, message,
 		   &line);
 	buf_append_char(&line, '\n');
@@ -299,7 +311,7 @@ static void end_field(struct entry *entry)
 static void fill_entry(struct entry *entry, enum log_level level, const struct log_ids *ids,
 		       const char *message)
 {
-	char room[24];
+	char room[NUMBER_TEXT_SIZE];
 
 	buf_append_str(&entry->bytes, "MESSAGE=");
 	append_message(&entry->bytes, message);

@@ -186,12 +186,48 @@ int time_parse(struct slice text, int64_t *ret_us)
 	return 0;
 }
 
+/* These two are in each line of the log, of which printf() would be the greater part. */
+
+const char *number_format(int64_t n, char out[NUMBER_TEXT_SIZE])
+{
+	uint64_t rest = n < 0 ? -(uint64_t)n : (uint64_t)n;
+	char *at = out + NUMBER_TEXT_SIZE - 1;
+
+	*at = '\0';
+	do {
+		*--at = (char)('0' + rest % 10);
+		rest /= 10;
+	} while (rest);
+	if (n < 0)
+		*--at = '-';
+	return at;
+}
+
+/* Return: behind @end_char */
+static char *put_digits(char *out, int value, int width, char end_char)
+{
+	for (int i = width - 1; i >= 0; i--, value /= 10)
+		out[i] = (char)('0' + value % 10);
+	out[width] = end_char;
+	return out + width + 1;
+}
+
+static char *put_year(char *out, int year)
+{
+	int n;
+
+	if (year >= 0 && year <= 9999)
+		return put_digits(out, year, 4, '-');
+	n = snprintf(out, TIME_TEXT_SIZE, "%04d-", year); /* 64 bits of us: six digits at most */
+	return out + MAX_OF(n, 0);
+}
+
 const char *time_format(int64_t us, char out[TIME_TEXT_SIZE])
 {
 	int64_t s = us / US_PER_S, rest = us % US_PER_S;
 	struct tm tm;
 	time_t t;
-	int n;
+	char *at;
 
 	if (rest < 0) {
 		rest += US_PER_S;
@@ -201,10 +237,13 @@ const char *time_format(int64_t us, char out[TIME_TEXT_SIZE])
 	out[0] = '\0';
 	if (!gmtime_r(&t, &tm))
 		return out;
-	n = snprintf(out, TIME_TEXT_SIZE, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
-		     tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		     (int)(rest / US_PER_MS));
-	if (n < 0 || n >= TIME_TEXT_SIZE)
-		out[0] = '\0';
+	at = put_year(out, tm.tm_year + 1900);
+	at = put_digits(at, tm.tm_mon + 1, 2, '-');
+	at = put_digits(at, tm.tm_mday, 2, 'T');
+	at = put_digits(at, tm.tm_hour, 2, ':');
+	at = put_digits(at, tm.tm_min, 2, ':');
+	at = put_digits(at, tm.tm_sec, 2, '.');
+	at = put_digits(at, (int)(rest / US_PER_MS), 3, 'Z');
+	*at = '\0';
 	return out;
 }

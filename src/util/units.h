@@ -38,6 +38,11 @@ const char *duration_format(int64_t ms, char out[UNIT_TEXT_SIZE]);
  */
 int time_parse(struct slice text, int64_t *ret_us) MUST_USE;
 
+#define NUMBER_TEXT_SIZE 21 /* "-9223372036854775808" and a NUL */
+
+/* Return: where the digits begin, in @out */
+const char *number_format(int64_t n, char out[NUMBER_TEXT_SIZE]);
+
 #define TIME_TEXT_SIZE 28 /* "2026-09-12T08:30:00.123Z" and a NUL, with room for odd years */
 
 /* RFC 3339 UTC with milliseconds, as the views print it; returns @out */

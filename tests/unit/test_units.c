@@ -200,6 +200,18 @@ static void test_time_garbage(void **state)
 	}
 }
 
+static void test_number_format(void **state)
+{
+	char text[NUMBER_TEXT_SIZE];
+
+	(void)state;
+	assert_string_equal(number_format(0, text), "0");
+	assert_string_equal(number_format(-7, text), "-7");
+	assert_string_equal(number_format(10, text), "10");
+	assert_string_equal(number_format(INT64_MAX, text), "9223372036854775807");
+	assert_string_equal(number_format(INT64_MIN, text), "-9223372036854775808");
+}
+
 static void test_time_format(void **state)
 {
 	char text[TIME_TEXT_SIZE];
@@ -211,6 +223,8 @@ static void test_time_format(void **state)
 	assert_string_equal(time_format(0, text), "1970-01-01T00:00:00.000Z");
 	assert_string_equal(time_format(-1, text), "1969-12-31T23:59:59.999Z");
 	assert_string_equal(time_format(-62135596800000000LL, text), "0001-01-01T00:00:00.000Z");
+	assert_string_equal(time_format(253402300799999999LL, text), "9999-12-31T23:59:59.999Z");
+	assert_string_equal(time_format(253402300800000000LL, text), "10000-01-01T00:00:00.000Z");
 	assert_string_equal(time_format(INT64_MAX, text), "294247-01-10T04:00:54.775Z");
 	assert_string_equal(time_format(INT64_MIN, text), "-290308-12-21T19:59:05.224Z");
 	assert_int_equal(time_parse(slice_of(time_format(951782400000000LL, text)), &us), 0);
@@ -222,7 +236,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_size),         cmocka_unit_test(test_duration),
 		cmocka_unit_test(test_format),       cmocka_unit_test(test_time),
-		cmocka_unit_test(test_time_garbage), cmocka_unit_test(test_time_format),
+		cmocka_unit_test(test_time_garbage), cmocka_unit_test(test_number_format),
+		cmocka_unit_test(test_time_format),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
