@@ -25,6 +25,8 @@ struct throttle {
 	/* shared, under mx */
 	pthread_mutex_t mx;
 	int64_t max_failures, window_ms;
+	bool has_failures; /* there was a failure ever */
+	int64_t newest_ms; /* the newest window's start */
 	struct entry sets[N_SETS][WAYS];
 };
 
@@ -81,15 +83,22 @@ static struct entry *find(const struct throttle *t, struct entry *set,
 	return NULL;
 }
 
+/* as long as all goes well, no address is looked up */
+static bool is_quiet(const struct throttle *t, int64_t now_ms)
+{
+	return !t->has_failures || now_ms - t->newest_ms >= t->window_ms;
+}
+
 int64_t throttle_wait_ms(struct throttle *t, const struct address *a, int64_t now_ms)
 {
 	unsigned char network[16];
-	const struct entry *e;
+	const struct entry *e = NULL;
 	int64_t wait_ms = 0;
 
 	address_network(a, network);
 	mutex_lock(&t->mx);
-	e = find(t, set_of(t, network), network, now_ms);
+	if (!is_quiet(t, now_ms))
+		e = find(t, set_of(t, network), network, now_ms);
 	if (e && e->failures >= t->max_failures)
 		wait_ms = e->window_start_ms + t->window_ms - now_ms;
 	mutex_unlock(&t->mx);
@@ -123,6 +132,8 @@ void throttle_note_failure(struct throttle *t, const struct address *a, int64_t 
 		e = make_room(t, set, now_ms);
 		*e = (struct entry){.window_start_ms = now_ms};
 		memcpy(e->network, network, sizeof(e->network));
+		t->has_failures = true;
+		t->newest_ms = MAX_OF(t->newest_ms, now_ms);
 	}
 	e->failures++;
 	mutex_unlock(&t->mx);
