@@ -17,10 +17,11 @@ struct routing {
 	const struct config *config;
 	struct host *host; /* of all filters; NULL: there is none */
 	size_t *programs;  /* by handler: number of its filter */
+	int64_t passed;    /* events up to here are routed; the store may not have written it yet */
 };
 
 struct batch {
-	const struct routing *routing;
+	struct routing *routing;
 	const bool *is_skipped;
 	struct reader *reader;
 	struct route *routes;
@@ -179,6 +180,25 @@ static int commit(const struct batch *batch, struct store *store)
 	return batch->n_events;
 }
 
+/* While a history is caught up with, what is routed decides where it ends. */
+static bool may_be_late(const struct batch *batch)
+{
+	for (size_t i = 0; i < batch->routing->config->n_handlers; i++)
+		if (batch->is_skipped[i])
+			return false;
+	return batch->n_routes == 0;
+}
+
+static int finish(const struct batch *batch, struct store *store)
+{
+	if (!may_be_late(batch))
+		return commit(batch, store);
+	batch->routing->passed = batch->last_seq;
+	store_note_routed(store, batch->last_seq);
+	report(batch);
+	return batch->n_events;
+}
+
 int routing_run(struct routing *routing, const bool *is_skipped, struct reader *reader,
 		struct store *store, bool *ret_more)
 {
@@ -190,10 +210,10 @@ int routing_run(struct routing *routing, const bool *is_skipped, struct reader *
 	};
 	int r;
 
-	r = queue_unrouted(reader, ROUTING_BATCH, visit, &batch);
+	r = queue_unrouted(reader, routing->passed, ROUTING_BATCH, visit, &batch);
 	*ret_more = r == ENOUGH || batch.n_events == ROUTING_BATCH;
 	if (r >= 0)
-		r = batch.n_events > 0 ? commit(&batch, store) : 0;
+		r = batch.n_events > 0 ? finish(&batch, store) : 0;
 	free(batch.routes);
 	return r;
 }

@@ -5,7 +5,8 @@
  * Reads the events behind `routed_seq`, asks the router about each handler and then, when that says
  * yes, the handler's jq `filter`, and commits their deliveries together with the new `routed_seq`.
  * A crash at any moment leaves either all of a batch or nothing of it, so the next start goes on
- * with the ordinary query.
+ * with the ordinary query. A batch that nobody wants is not worth a commit, for which the next
+ * event would wait: the store is told and writes `routed_seq` a little later.
  *
  * A body is read and parsed only when a filter asks, and then once for all filters. A filter that
  * does not yield exactly true as its first output makes no delivery; one that fails makes a
@@ -56,7 +57,7 @@ int routing_match(struct routing *routing, size_t index, const struct routable *
 void routing_report(const struct route *routes, size_t n);
 
 /**
- * routing_run() - route one batch; waits for the commit
+ * routing_run() - route one batch; waits for the commit of its deliveries
  * @is_skipped: one for each handler of the configuration: those that get nothing now, because their
  * history comes first (dispatch/history.h)
  * @ret_more: there may be more

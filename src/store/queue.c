@@ -12,7 +12,8 @@ static const char sql_payload[] =
 
 static const char sql_unrouted[] =
 	"SELECT " ROUTABLE_COLUMNS
-	"  FROM events WHERE seq > (SELECT routed_seq FROM router) ORDER BY seq LIMIT ?1";
+	"  FROM events WHERE seq > max(?1, (SELECT routed_seq FROM router)) ORDER BY seq"
+	"  LIMIT ?2";
 
 /* ?4: those that have the turn, or those that have not */
 #define JOB_COLUMNS                                                                                \
@@ -40,7 +41,7 @@ static const char sql_next_due[] =
 	"SELECT min(due_at) FROM deliveries"
 	" WHERE handler = ?1 AND state = 'pending' AND ready = ?3 AND due_at > ?2";
 
-int queue_unrouted(struct reader *reader, size_t max,
+int queue_unrouted(struct reader *reader, int64_t passed, size_t max,
 		   int (*visit)(const struct routable *event, void *arg), void *arg)
 {
 	sqlite3_stmt *stmt;
@@ -48,7 +49,7 @@ int queue_unrouted(struct reader *reader, size_t max,
 
 	r = reader_statement(reader, READER_UNROUTED, sql_unrouted, &stmt);
 	if (r == 0)
-		r = db_bind(stmt, "i", (int64_t)max);
+		r = db_bind(stmt, "ii", passed, (int64_t)max);
 	return r < 0 ? r : queue_visit_routable(stmt, visit, arg);
 }
 

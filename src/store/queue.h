@@ -73,12 +73,13 @@ struct finish_op {
 
 /**
  * queue_unrouted() - events behind routed_seq, in order
+ * @passed:   and behind this one, when the caller has come farther (store_note_routed())
  * @max:      most rows
  * @visit:    called for each; the slices die with the call; non-zero stops and is returned
  *
  * Return: 0, what @visit returned, or a negative errno.
  */
-int queue_unrouted(struct reader *reader, size_t max,
+int queue_unrouted(struct reader *reader, int64_t passed, size_t max,
 		   int (*visit)(const struct routable *event, void *arg), void *arg) MUST_USE;
 
 /**

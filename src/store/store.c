@@ -31,6 +31,7 @@
 #define STORE_MODE    0640 /* personal data: never for others */
 #define LOCK_WAIT_MS  1000
 #define LOCK_PAUSE_MS 10
+#define ROUTED_LAG_MS 100 /* how late the router's mark may be on disk */
 
 struct store {
 	/* constant after new */
@@ -45,6 +46,10 @@ struct store {
 	struct writer *writer;
 	struct checkpointer *checkpointer;
 	char failure[128]; /* what SQLite said of the last transaction that failed */
+	int64_t taken_seq; /* `routed_seq` when the inbox was taken */
+	int64_t moved_seq; /* the one that was written last */
+	bool is_move_due;
+	bool has_new_events; /* since the inbox was taken */
 
 	atomic_bool healthy;
 	_Atomic int64_t committed_at_ms; /* clock_monotonic_ms() */
@@ -55,24 +60,54 @@ struct store {
 	struct list inbox;
 	bool stopping;
 	bool nudged;
-	uint64_t rounds; /* of the thread */
+	uint64_t rounds;    /* of the thread */
+	int64_t routed_seq; /* store_note_routed() */
+	int64_t move_at_ms; /* when it is written at the latest; INT64_MAX: there is none */
 };
+
+/* The router's mark goes with what may look at it, which events do not, and alone when it is due.
+ */
+static bool must_move(const struct store *s, const struct list *batch)
+{
+	if (s->taken_seq <= s->moved_seq)
+		return false;
+	list_for_each (link, batch) {
+		if (list_entry(link, struct store_op, link)->kind != STORE_OP_EVENT)
+			return true;
+	}
+	return s->is_move_due;
+}
+
+/* @ret_n: how many were written */
+static int write_ops(struct store *s, const struct list *batch, int64_t *ret_n)
+{
+	int r = 0;
+
+	*ret_n = 0;
+	if (must_move(s, batch)) {
+		r = writer_move_router(s->writer, s->taken_seq);
+		++*ret_n;
+	}
+	list_for_each (link, batch) {
+		if (r < 0)
+			break;
+		r = writer_run(s->writer, list_entry(link, struct store_op, link));
+		++*ret_n;
+	}
+	return r;
+}
 
 /* in one transaction: all or nothing */
 static int write_batch(struct store *s, struct list *batch)
 {
-	int64_t began_us = clock_monotonic_us(), n = 0;
+	int64_t began_us = clock_monotonic_us(), n;
+	bool moves = must_move(s, batch);
 	int r;
 
 	r = writer_begin(s->writer);
 	if (r < 0)
 		return r;
-	list_for_each (link, batch) {
-		r = writer_run(s->writer, list_entry(link, struct store_op, link));
-		n++;
-		if (r < 0)
-			break;
-	}
+	r = write_ops(s, batch, &n);
 	if (r == 0)
 		r = writer_commit(s->writer);
 	if (r < 0) {
@@ -80,6 +115,7 @@ static int write_batch(struct store *s, struct list *batch)
 		(void)writer_rollback(s->writer); /* writer_begin() tries again */
 		return r;
 	}
+	s->moved_seq = moves ? s->taken_seq : s->moved_seq;
 	series_observe(series_of(FAMILY_COMMIT_SIZE, NULL, NULL), n);
 	series_observe(series_of(FAMILY_COMMIT_DURATION, NULL, NULL),
 		       clock_monotonic_us() - began_us);
@@ -160,21 +196,45 @@ static void commit_batch(struct store *s, struct list *batch)
 		note_health(s, r);
 		any_event = complete_batch(batch, r);
 	}
+	s->has_new_events |= any_event;
 	if (any_event && s->on_events)
 		s->on_events(s->on_events_arg);
 	checkpointer_after_commit(s->checkpointer);
 }
 
-/* Return: false when the store stops and nothing is left. The batch is empty after a nudge. */
+/* under mx. New events are soon routed: who waits until then needs no signal. */
+static void arm_move(struct store *s)
+{
+	bool expects = s->has_new_events || s->routed_seq > s->moved_seq;
+
+	if (expects && s->move_at_ms == INT64_MAX)
+		s->move_at_ms = clock_monotonic_ms() + ROUTED_LAG_MS;
+	s->has_new_events = false;
+}
+
+/* under mx */
+static void take_move(struct store *s)
+{
+	s->taken_seq = s->routed_seq;
+	s->is_move_due = s->stopping ||
+			 (s->move_at_ms != INT64_MAX && clock_monotonic_ms() >= s->move_at_ms);
+	if (s->is_move_due)
+		s->move_at_ms = INT64_MAX;
+}
+
+/* Return: false when the store stops and nothing is left. The batch is empty after a nudge, and
+ * when the router's mark is due. */
 static bool take_inbox(struct store *s, struct list *batch)
 {
-	bool any;
+	bool any, in_time = true;
 
 	mutex_lock(&s->mx);
-	while (list_is_empty(&s->inbox) && !s->stopping && !s->nudged)
-		cond_wait(&s->wanted, &s->mx);
+	arm_move(s);
+	while (list_is_empty(&s->inbox) && !s->stopping && !s->nudged && in_time)
+		in_time = cond_wait_until(&s->wanted, &s->mx, s->move_at_ms);
 	any = !list_is_empty(&s->inbox) || !s->stopping;
 	list_splice(batch, &s->inbox);
+	take_move(s);
 	s->nudged = false;
 	s->rounds++;
 	mutex_unlock(&s->mx);
@@ -185,11 +245,14 @@ static void *store_run(void *arg)
 {
 	struct store *s = arg;
 	struct list batch;
+	bool goes_on;
 
 	list_init(&batch);
-	while (take_inbox(s, &batch))
-		if (!list_is_empty(&batch))
+	do {
+		goes_on = take_inbox(s, &batch);
+		if (!list_is_empty(&batch) || must_move(s, &batch))
 			commit_batch(s, &batch);
+	} while (goes_on);
 	return NULL;
 }
 
@@ -207,6 +270,17 @@ int store_submit(struct store *s, struct store_op *op)
 	}
 	mutex_unlock(&s->mx);
 	return r;
+}
+
+void store_note_routed(struct store *s, int64_t seq)
+{
+	mutex_lock(&s->mx);
+	s->routed_seq = MAX_OF(s->routed_seq, seq);
+	if (s->move_at_ms == INT64_MAX) { /* it came later than the thread has waited for it */
+		s->move_at_ms = clock_monotonic_ms() + ROUTED_LAG_MS;
+		pthread_cond_signal(&s->wanted);
+	}
+	mutex_unlock(&s->mx);
 }
 
 uint64_t store_nudge(struct store *s)
@@ -391,6 +465,7 @@ int store_new(const struct config *config, store_on_events on_events, void *arg,
 	s->on_events = on_events;
 	s->on_events_arg = arg;
 	s->lock_fd = -1;
+	s->move_at_ms = INT64_MAX;
 	atomic_init(&s->healthy, true);
 	atomic_init(&s->committed_at_ms, clock_monotonic_ms());
 	(void)pthread_mutex_init(&s->mx, NULL); /* cannot fail with default attributes on Linux */

@@ -123,6 +123,17 @@ int store_submit(struct store *store, struct store_op *op) MUST_USE;
 /* store_submit() and wait for the commit. Return: the op's result. done and arg are overwritten. */
 int store_submit_wait(struct store *store, struct store_op *op) MUST_USE;
 
+/**
+ * store_note_routed() - every event up to @seq is routed, and no delivery came of those that the
+ * last route op did not tell of
+ *
+ * Not worth a transaction of its own at once, in which nobody's event would be: it goes with the
+ * next one that is more than events, alone after ROUTED_LAG_MS. So what another op reads in the
+ * store after this call is true; a reader may see it late; and after a crash these events are
+ * looked at again.
+ */
+void store_note_routed(struct store *store, int64_t seq);
+
 /* Is the store able to commit? False from a failed transaction until one succeeds. */
 bool store_is_healthy(struct store *store);
 

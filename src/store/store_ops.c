@@ -123,6 +123,11 @@ int writer_rollback(struct writer *w)
 	return run(w, ROLLBACK, "");
 }
 
+int writer_move_router(struct writer *w, int64_t seq)
+{
+	return run(w, ROUTER_MOVE, "i", seq);
+}
+
 int writer_recover(struct writer *w, int64_t now)
 {
 	int r;
@@ -334,7 +339,7 @@ static int run_route(struct writer *w, struct store_op *base)
 	}
 	if (op->replay > 0)
 		return drive_move_replay(w->drive, op);
-	return run(w, ROUTER_MOVE, "i", op->routed_seq);
+	return writer_move_router(w, op->routed_seq);
 }
 
 static int run_begin(struct writer *w, struct store_op *base)

@@ -222,7 +222,7 @@ static int route(struct run *run)
 	struct route_op op = {.op = {.kind = STORE_OP_ROUTE}, .routes = batch.routes};
 	int r;
 
-	r = queue_unrouted(run->reader, JOBS, collect, &batch);
+	r = queue_unrouted(run->reader, 0, JOBS, collect, &batch);
 	if (r < 0 || batch.n == 0)
 		return r;
 	op.n_routes = batch.n;

@@ -226,14 +226,14 @@ static void test_unrouted(void **state)
 		c = post_simple(w->store, "e", "evt-c");
 	struct seen all = {.n = 0}, two = {.n = 0}, stopped = {.stop_at = 1}, rest = {.n = 0};
 
-	assert_int_equal(queue_unrouted(w->reader, MAX, see, &all), 0);
+	assert_int_equal(queue_unrouted(w->reader, 0, MAX, see, &all), 0);
 	assert_int_equal(all.n, 3);
 	assert_true(all.seqs[0] == a && all.seqs[1] == b && all.seqs[2] == c);
-	assert_int_equal(queue_unrouted(w->reader, 2, see, &two), 0);
+	assert_int_equal(queue_unrouted(w->reader, 0, 2, see, &two), 0);
 	assert_int_equal(two.n, 2);
-	assert_int_equal(queue_unrouted(w->reader, MAX, see, &stopped), 77);
+	assert_int_equal(queue_unrouted(w->reader, 0, MAX, see, &stopped), 77);
 	(void)route_to(w->store, &w->place, b, "h", NOW);
-	assert_int_equal(queue_unrouted(w->reader, MAX, see, &rest), 0);
+	assert_int_equal(queue_unrouted(w->reader, 0, MAX, see, &rest), 0);
 	assert_int_equal(rest.n, 1);
 	assert_true(rest.seqs[0] == c);
 }
@@ -250,7 +250,7 @@ static void test_queries_leave_no_transaction_open(void **state)
 	(void)post_simple(w->store, "e", "evt-open");
 	assert_int_equal(queue_due(w->reader, "h", ORDER_EVALUATION, NOW, 1, &job), 1);
 	job_free(job);
-	assert_int_equal(queue_unrouted(w->reader, MAX, see, &stopped), 77);
+	assert_int_equal(queue_unrouted(w->reader, 0, MAX, see, &stopped), 77);
 	assert_int_equal(queue_next_due(w->reader, "h", ORDER_EVALUATION, 0, &due_at), 0);
 	assert_int_equal(ask(&w->place, "PRAGMA wal_checkpoint(TRUNCATE)"), 0); /* not busy */
 }
@@ -292,7 +292,7 @@ static void test_plans(void **state)
 	assert_int_equal(queue_due(w->reader, "h", ORDER_EVALUATION, NOW, 1, &job), 0);
 	assert_int_equal(queue_due(w->reader, "h", ORDER_NONE, NOW, 1, &job), 0);
 	assert_int_equal(queue_next_due(w->reader, "h", ORDER_EVALUATION, NOW, &due_at), 0);
-	assert_int_equal(queue_unrouted(w->reader, 1, see, &seen), 0);
+	assert_int_equal(queue_unrouted(w->reader, 0, 1, see, &seen), 0);
 	assert_plan(w->reader, READER_DUE_ORDERED,
 		    "deliveries_due (handler=? AND ready=? AND due_at<?)");
 	assert_plan(w->reader, READER_DUE_ORDERED, "deliveries_running (handler=? AND eval_id=?)");

@@ -5,6 +5,7 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "store_bench.h"
@@ -281,6 +282,32 @@ static void test_route(void **state)
 	assert_int_equal(ask(&w->place, "SELECT count(*) FROM deliveries"), 1);
 }
 
+static int64_t routed(struct world *w)
+{
+	return ask(&w->place, "SELECT routed_seq FROM router");
+}
+
+static void test_note_routed(void **state)
+{
+	struct world *w = *state;
+	struct store_op probe = {.kind = STORE_OP_PROBE};
+	int64_t first = post_simple(w->store, "e", "evt-1");
+	int64_t second = post_simple(w->store, "e", "evt-2");
+
+	store_note_routed(w->store, first);
+	while (routed(w) != first) /* nothing else is to come */
+		sched_yield();
+	store_note_routed(w->store, second);
+	assert_int_equal(store_submit_wait(w->store, &probe), 0); /* takes it along */
+	assert_int_equal(routed(w), second);
+	store_note_routed(w->store, first); /* never back */
+	assert_int_equal(store_submit_wait(w->store, &probe), 0);
+	assert_int_equal(routed(w), second);
+	store_note_routed(w->store, second + 1);
+	store_stop(w->store);
+	assert_int_equal(routed(w), second + 1);
+}
+
 static void test_begin_and_finish(void **state)
 {
 	struct world *w = *state;
@@ -352,6 +379,7 @@ int main(void)
 		TEST(test_no_evaluation_no_projection),
 		TEST(test_test_events_are_no_evaluation),
 		TEST(test_route),
+		TEST(test_note_routed),
 		TEST(test_begin_and_finish),
 		TEST(test_output_is_cut),
 	};
