@@ -6,6 +6,8 @@
 #   make demo       the same tour, unattended
 #   make check      build and pass all tests
 #   make coverage   lines and branches that the tests run
+#   make chaos      CHAOS_SECONDS (300) of mixed load while everything goes wrong
+#   make soak       SOAK_SECONDS (3600) of steady load: memory, descriptors, latency stay as they are
 #   make check-valgrind  unit tests under valgrind
 #   make lint       format, layers, limits, clang-tidy, cppcheck, timing of credential checks
 #   make fuzz       FUZZ_SECONDS (60) of libFuzzer for each parser
@@ -136,6 +138,10 @@ $(B)/power/faulty_disk.so: tests/power/faulty_disk.c Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
+$(B)/chaos/wall_clock.so: tests/chaos/wall_clock.c Makefile
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
+
 -include $(shell find $(B)/obj -name '*.d' 2>/dev/null)
 
 # Keep what the pattern rules above make in between; a second `make check` links nothing again.
@@ -242,7 +248,10 @@ check:
 	$(MAKE) --no-print-directory check-reports || failed=1; \
 	exit $$failed
 
-check-build: all $(UNIT_BIN) $(POWER_BIN) $(REPLAY_BIN) $(B)/power/faulty_disk.so
+# what the daemon under test is loaded with
+PRELOADS := $(B)/power/faulty_disk.so $(B)/chaos/wall_clock.so
+
+check-build: all $(UNIT_BIN) $(POWER_BIN) $(REPLAY_BIN) $(PRELOADS)
 
 check-layers:
 	@tests/lint/layers.sh
@@ -271,6 +280,19 @@ check-replay: $(REPLAY_BIN)
 WORKERS ?= $(shell echo $$((2 * $$(nproc))))
 check-blackbox:
 	@$(TEST_RUN) $(PYTHON) -m pytest -q -n $(WORKERS) tests/blackbox
+
+# Seeds: CHAOS_SEED, SOAK_SEED; the one in use is printed.
+CHAOS_SECONDS ?= 300
+SOAK_SECONDS ?= 3600
+CHAOS = $(TEST_RUN) PYTHONPATH=tests:tests/blackbox PYTHONDONTWRITEBYTECODE=1 $(PYTHON) -m chaos
+.PHONY: chaos soak chaos-build
+chaos-build:
+	@$(MAKE) --no-print-directory deps-test
+	@$(MAKE) --no-print-directory all $(PRELOADS)
+chaos: chaos-build
+	@$(CHAOS) storm --seconds $(CHAOS_SECONDS) $(if $(CHAOS_SEED),--seed $(CHAOS_SEED))
+soak: chaos-build
+	@$(CHAOS) soak --seconds $(SOAK_SECONDS) $(if $(SOAK_SEED),--seed $(SOAK_SEED))
 
 check-reports:
 	@reports=$$(find $(B)/reports -type f 2>/dev/null); \
@@ -387,7 +409,8 @@ check-valgrind: $(VALGRIND_BIN)
 
 # ---- lint --------------------------------------------------------------------------------------
 
-C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/power/*.c tests/timing/*.c)
+C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/power/*.c tests/chaos/*.c \
+	tests/timing/*.c)
 H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h tests/power/*.h)
 
 .PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck lint-timing lint-alerts

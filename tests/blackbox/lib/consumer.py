@@ -65,6 +65,10 @@ class Consumer:
         for thread in self._threads:
             thread.join(scaled(10))
 
+    @property
+    def is_listening(self):
+        return self._listener is not None
+
     def __enter__(self):
         return self.start()
 
