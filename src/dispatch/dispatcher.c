@@ -353,6 +353,10 @@ static void route(struct dispatcher *d)
 
 static void work_round(struct dispatcher *d, const struct slot_round *round)
 {
+	if (pace_clock_went_back(&d->pace)) {
+		d->is_registered = false; /* which looks after the due times, too */
+		d->must_refresh = true;
+	}
 	if (pace_must_spare_store(&d->pace) || (d->must_refresh && !refresh(d)))
 		return;
 	if (d->has_history && !replay(d))

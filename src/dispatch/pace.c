@@ -6,7 +6,8 @@
 #include "util/err.h"
 #include "util/units.h"
 
-#define TIMER_MAX_MS 60000 /* due times follow the wall clock, which may be set meanwhile */
+#define CLOCK_STEP_US US_PER_S /* less is waited out */
+#define TIMER_MAX_MS  60000    /* due times follow the wall clock, which may be set meanwhile */
 
 void pace_wake_at(struct pace *pace, int64_t at_ms)
 {
@@ -21,6 +22,19 @@ void pace_wake_when_due(struct pace *pace, int64_t due_at)
 		return;
 	left_ms = (due_at - clock_now_us()) / US_PER_MS + 1;
 	pace_wake_at(pace, clock_monotonic_ms() + MAX_OF(MIN_OF(left_ms, TIMER_MAX_MS), 0));
+}
+
+bool pace_clock_went_back(struct pace *pace)
+{
+	int64_t skew_us = clock_now_us() - clock_monotonic_us();
+	int64_t back_us = pace->skew_us - skew_us;
+
+	pace->skew_us = skew_us;
+	if (back_us < CLOCK_STEP_US)
+		return false;
+	log_notice("the clock was set back by %lld s, deliveries that waited are due now",
+		   (long long)(back_us / US_PER_S));
+	return true;
 }
 
 void pace_store_failed(struct pace *pace, const char *what, int error)

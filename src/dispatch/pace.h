@@ -12,6 +12,7 @@
 #define PACE_STORE_RETRY_MS 1000 /* after the store has failed */
 
 struct pace {
+	int64_t skew_us;           /* how far the wall clock was ahead of the monotonic one */
 	int64_t next_ms;           /* the next round comes no later */
 	int64_t store_retry_at_ms; /* do not ask the store before; 0: it works */
 };
@@ -21,6 +22,9 @@ void pace_wake_at(struct pace *pace, int64_t at_ms);
 
 /* @due_at: wall clock, us; INT64_MAX: never */
 void pace_wake_when_due(struct pace *pace, int64_t due_at);
+
+/* Was the wall clock set back since this was asked last? Due times from before mean nothing then. */
+bool pace_clock_went_back(struct pace *pace);
 
 /* leave it alone for PACE_STORE_RETRY_MS; says so once */
 void pace_store_failed(struct pace *pace, const char *what, int error);

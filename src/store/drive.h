@@ -15,7 +15,8 @@
 #define DRIVE_ITEMS_MAX 1000 /* deliveries in one change_op */
 
 /* these handlers are configured; new ones are written down, with their history to work off when
- * they ask for it */
+ * they ask for it. What was told to wait at a time that is still to come, because the clock was set
+ * back, becomes due. */
 struct handlers_op {
 	struct store_op op;
 	const struct handler_config *handlers;

@@ -17,6 +17,7 @@ enum statement {
 	DELIVERY_RETRY,
 	DELIVERY_HURRY,
 	DELIVERY_MOVE,
+	DELIVERIES_FROM_FUTURE,
 	STATEMENTS
 };
 
@@ -52,6 +53,10 @@ static const char *const sql[STATEMENTS] = {
 	[DELIVERY_HURRY] = "UPDATE deliveries SET due_at = min(due_at, ?2), retry_since = ?2,"
 			   " changed_at = ?2 WHERE delivery = ?1",
 	[DELIVERY_MOVE] = "UPDATE deliveries SET state = ?2, changed_at = ?3 WHERE delivery = ?1",
+	/* the clock was set back since they were told to wait; both values of ready, for the index */
+	[DELIVERIES_FROM_FUTURE] =
+		"UPDATE deliveries SET due_at = ?2, changed_at = ?2 WHERE handler = ?1"
+		" AND state = 'pending' AND ready IN (0, 1) AND due_at > ?2 AND changed_at > ?2",
 };
 /* clang-format on */
 
@@ -114,6 +119,8 @@ int drive_run_handlers(struct drive_writer *w, struct handlers_op *op)
 
 		if (r > 0 && handler->start == START_ALL)
 			r = run(w, HISTORY_INSERT, "si", handler->name, op->now);
+		if (r >= 0)
+			r = run(w, DELIVERIES_FROM_FUTURE, "si", handler->name, op->now);
 		if (r < 0)
 			return r;
 	}

@@ -118,7 +118,12 @@ class Storm:
         self.world.clock.jump(self.random.uniform(1, 6) * HOUR)
 
     def clock_back(self):
+        """What was waiting must not wait until the old time comes again."""
         self.world.clock.jump(-self.random.uniform(1, 6) * HOUR)
+        last = self.daemon.value("SELECT max(delivery) FROM deliveries")
+        wait_until(lambda: not self.daemon.query(
+            "SELECT 1 FROM deliveries WHERE delivery <= ? AND state NOT IN ('done', 'dead')"
+            " LIMIT 1", last), PATIENCE, what="what waited when the clock was set back is ended")
 
     # The disk
 

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A wall clock that is set: deliveries wait as long as they were told to, and not for a time that
+comes again after hours."""
+
+import pytest
+
+from chaos.world import HOUR, PRELOADS, Clock, can_preload
+from lib.consumer import Consumer, ok, retry
+from lib.events import body
+
+pytestmark = pytest.mark.skipif(not can_preload(),
+                                reason="sanitizers want to be the first library themselves")
+
+
+@pytest.fixture
+def clock(folder):
+    return Clock(folder / "clock")
+
+
+@pytest.fixture
+def make(make_daemon, folder, clock):
+    """Makes a daemon with a consumer that takes everything at the second attempt."""
+    answer = lambda consumer, delivery: \
+        retry(delivery, after=1) if delivery["attempt"] == 1 else ok(delivery)
+    with Consumer(folder / "consumer.sock", answer) as consumer:
+        daemon = make_daemon({"handler later": {"type": "unix", "socket": consumer.path}},
+                             environment={"LD_PRELOAD": str(PRELOADS[1]),
+                                          "RISKHOOK_CLOCK": str(clock.path)})
+        yield daemon, consumer
+
+
+@pytest.mark.parametrize("restarted", [False, True], ids=["running", "restarted"])
+def test_a_clock_that_is_set_back_keeps_nobody_waiting(make, clock, restarted):
+    daemon, consumer = make
+    first, second = (daemon.stored(body(eval_id="one")) for _ in range(2))
+    consumer.wait_for(1)
+    daemon.delivery(first, "later", "pending")
+    if restarted:
+        daemon.stop()
+    clock.jump(-5 * HOUR)
+    if restarted:
+        daemon.start()
+    else:
+        daemon.stored(body())
+    daemon.delivery(first, "later", "done")
+    daemon.delivery(second, "later", "done")
+    assert restarted or "the clock was set back by" in daemon.log()
+
+
+def test_a_clock_that_is_set_forward_loses_nothing(make, clock):
+    daemon, consumer = make
+    seq = daemon.stored(body())
+    consumer.wait_for(1)
+    clock.jump(5 * HOUR)
+    daemon.delivery(seq, "later", "done")
