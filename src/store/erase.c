@@ -21,6 +21,12 @@ static const char sql_find[] =
 	"   AND erased_at = 0 AND received_at < ?3 ORDER BY seq LIMIT ?4";
 
 /* ?1: seq, ?2: now. The first says whether the event may go; the others follow only then. */
+/* not necessarily an old one: seq is the order of commits, and a slow post is older than what has
+ * overtaken it */
+static const char sql_first[] =
+	"SELECT seq FROM events WHERE seq > ?1 AND category = ?2 AND erased_at = 0"
+	" ORDER BY seq LIMIT 1";
+
 static const char *const sql_erase[] = {
 	"UPDATE events SET erased_at = ?2, customer_id = ''"
 	" WHERE seq = ?1 AND erased_at = 0 AND NOT " IS_LIVE,
@@ -48,19 +54,31 @@ static int visit(sqlite3_stmt *stmt, struct erase_search *search, struct erase_o
 
 		n_rows++;
 		search->at = sqlite3_column_int64(stmt, 0);
-		search->is_held_up |= is_live;
 		if (!is_live)
 			op->seqs[op->n_seqs++] = search->at;
-		if (!search->is_held_up)
-			search->behind = search->at;
 	}
-	if (rc != SQLITE_DONE)
-		return db_errno(rc);
-	if (n_rows == ERASE_BATCH)
-		return 1;
+	return rc == SQLITE_DONE ? n_rows == ERASE_BATCH : db_errno(rc);
+}
+
+/* The next pass begins before the first event that has its contents; what this one has found but
+ * nobody has erased yet counts. */
+static int begin_again(struct reader *reader, enum event_category category,
+		       struct erase_search *search)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int rc, r;
+
+	r = reader_prepare(reader, sql_first, &stmt);
+	if (r == 0)
+		r = db_bind(stmt, "is", search->behind, event_category_name(category));
+	if (r < 0)
+		return r;
+	rc = sqlite3_step(stmt);
+	if (rc == SQLITE_ROW)
+		search->behind = sqlite3_column_int64(stmt, 0) - 1;
 	search->at = search->behind;
-	search->is_held_up = false;
-	return 0;
+	return db_errno(rc);
 }
 
 int erase_find(struct reader *reader, enum event_category category, int64_t before,
@@ -75,7 +93,9 @@ int erase_find(struct reader *reader, enum event_category category, int64_t befo
 	if (r == 0)
 		r = db_bind(stmt, "isii", search->at, event_category_name(category), before,
 			    (int64_t)ERASE_BATCH);
-	return r < 0 ? r : visit(stmt, search, op);
+	if (r == 0)
+		r = visit(stmt, search, op);
+	return r == 0 ? begin_again(reader, category, search) : r;
 }
 
 /* Return: 0, or a negative errno; *@ret_done: was it erased? */

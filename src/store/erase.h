@@ -32,9 +32,8 @@ struct erase_op {
 
 /* How far the search in one category has come. Starts with zeros. */
 struct erase_search {
-	int64_t behind;  /* seq: everything up to it is erased; the next pass begins there */
-	int64_t at;      /* seq: this pass has looked up to here */
-	bool is_held_up; /* this pass has seen an event that cannot go yet */
+	int64_t behind; /* seq: everything up to it is erased; the next pass begins there */
+	int64_t at;     /* seq: this pass has looked up to here */
 };
 
 /**

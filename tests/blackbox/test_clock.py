@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """A wall clock that is set: deliveries wait as long as they were told to, and not for a time that
-comes again after hours."""
+comes again after hours; retention forgets nothing."""
 
 import pytest
 
 from chaos.world import HOUR, PRELOADS, Clock, can_preload
 from lib.consumer import Consumer, ok, retry
 from lib.events import body
+from lib.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not can_preload(),
                                 reason="sanitizers want to be the first library themselves")
@@ -53,3 +54,18 @@ def test_a_clock_that_is_set_forward_loses_nothing(make, clock):
     consumer.wait_for(1)
     clock.jump(5 * HOUR)
     daemon.delivery(seq, "later", "done")
+
+
+def test_retention_forgets_no_event_when_the_clock_was_set_back(make_daemon, clock):
+    """The event from before the step gets old only after those that came later."""
+    daemon = make_daemon({"store": {"retention": "30s"}},
+                         environment={"LD_PRELOAD": str(PRELOADS[1]),
+                                      "RISKHOOK_CLOCK": str(clock.path)})
+    before = daemon.stored(body())
+    clock.jump(-HOUR)
+    after = daemon.stored(body())
+    clock.jump(60)
+    wait_until(lambda: daemon.show(after)["erased_at"], timeout=30, what="the later one is erased")
+    assert daemon.show(before)["erased_at"] is None
+    clock.jump(HOUR)
+    wait_until(lambda: daemon.show(before)["erased_at"], timeout=30, what="both are erased")

@@ -149,6 +149,21 @@ static void test_age_counts(void **state)
 	assert_int_equal(more, 0);
 }
 
+/* a slow post is older than what overtook it, and clocks are set back */
+static void test_the_older_one_may_be_behind(void **state)
+{
+	struct world *w = *state;
+	struct erase_search search = {0};
+	int more;
+
+	(void)deliver(w, "young", DELIVERY_DONE);
+	(void)deliver(w, "old", DELIVERY_DONE);
+	(void)ask(&w->place, "UPDATE events SET received_at = 20 - seq RETURNING 1");
+	assert_int_equal(step(w, &search, 19, &more), 1);
+	assert_int_equal(step(w, &search, 19, &more), 0);
+	assert_int_equal(step(w, &search, 20, &more), 1);
+}
+
 static void test_many_go_in_small_transactions_past_those_held_up(void **state)
 {
 	struct world *w = *state;
@@ -212,6 +227,7 @@ int main(void)
 		TEST(test_what_is_not_through_stays),
 		TEST(test_the_customer_stays_while_an_event_of_the_evaluation_does),
 		TEST(test_age_counts),
+		TEST(test_the_older_one_may_be_behind),
 		TEST(test_many_go_in_small_transactions_past_those_held_up),
 		TEST(test_old_quarantine_goes),
 		TEST(test_a_probe_writes),
