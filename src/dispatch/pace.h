@@ -23,7 +23,7 @@ void pace_wake_at(struct pace *pace, int64_t at_ms);
 /* @due_at: wall clock, us; INT64_MAX: never */
 void pace_wake_when_due(struct pace *pace, int64_t due_at);
 
-/* Was the wall clock set back since this was asked last? Due times from before mean nothing then. */
+/* Was the wall clock set back since this was last asked? Then due times of before are wrong. */
 bool pace_clock_went_back(struct pace *pace);
 
 /* leave it alone for PACE_STORE_RETRY_MS; says so once */

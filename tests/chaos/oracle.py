@@ -116,8 +116,10 @@ PROMISES = {
         " WHERE state NOT IN ('done', 'dead')",
     "dead is what was refused, with the reason, and nothing else":
         "SELECT d.delivery, d.seq, d.handler, d.state, d.outcome, d.reason FROM store.deliveries"
-        " AS d JOIN wanted_of AS w USING (seq, handler) WHERE (d.state = 'dead') <> w.refused"
-        " OR (d.state = 'dead' AND d.reason = '')",
+        " AS d JOIN wanted_of AS w USING (seq, handler) JOIN stored AS s USING (seq)"
+        " WHERE (d.state = 'dead') <> w.refused"
+        # retention erases what handlers wrote
+        " OR (d.state = 'dead' AND d.reason = '' AND s.erased_at = 0)",
     "done is what the handler has taken":
         "SELECT d.delivery, d.seq, d.handler FROM store.deliveries AS d WHERE d.state = 'done'"
         " AND NOT EXISTS (SELECT 1 FROM sightings AS g WHERE g.seq = d.seq"

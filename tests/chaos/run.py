@@ -3,12 +3,18 @@
 
 import collections
 import contextlib
+import itertools
 import time
+
+from lib.settings import BUILD
 
 from chaos.crowd import Crowd, clients
 from chaos.oracle import judge
+from chaos.soak import Course, sample
 from chaos.storm import Storm, rest, settle
 from chaos.world import World
+
+SAMPLES_MIN = 24  # of a calm
 
 
 @contextlib.contextmanager
@@ -25,9 +31,9 @@ def world_of(seed, sections=None):
     world.dispose()
 
 
-def blow(world, people, deadline):
+def blow(world, people, deadline, **options):
     """Rounds of chaos until it is time."""
-    chaos = Storm(world, people)
+    chaos = Storm(world, people, **options)
     while time.monotonic() < deadline:
         for action in chaos.round():
             if time.monotonic() < deadline:
@@ -52,5 +58,38 @@ def storm(seed, seconds, rate):
     return 0
 
 
+def calm(world, people, deadline):
+    """Steady load without restarts; now and then something small goes wrong. Returns the course."""
+    chaos = Storm(world, people, levels=("notice", "warning"))
+    interval = min(10, (deadline - time.monotonic()) / SAMPLES_MIN)
+    trouble = itertools.chain.from_iterable(
+        chaos.round(Storm.WITHOUT_RESTART) for _ in itertools.count())
+    world.ledger.take_latencies()
+    samples = []
+    while time.monotonic() < deadline:
+        if len(samples) % 6 == 5:
+            next(trouble)()
+        rest(world, people, interval)
+        samples.append(sample(world))
+    return Course(samples)
+
+
 def soak(seed, seconds, rate):
-    raise NotImplementedError
+    start = time.monotonic()
+    # long enough for copies to come, short enough that many generations of bodies pass
+    retention = max(5, min(60, int(seconds / 10)))
+    with world_of(seed, {"store": {"retention": f"{retention}s"},
+                         "log": {"level": "notice"}}) as world:
+        with Crowd(clients(world, seed), rate) as people:
+            actions = blow(world, people, start + seconds / 10, levels=("notice", "warning"))
+            world.mend()
+            world.handlers.set_mood("odd")
+            course = calm(world, people, start + seconds)
+            settle(world, people)
+        complaints = list(course.complaints())
+        course.save(BUILD / "soak.json", seed=seed, seconds=seconds, rate=rate,
+                    complaints=complaints)
+        print(course.table(), flush=True)
+        tell(storm=actions, found=judge(world, forgets=True))
+    print("\n".join(complaints) or "every promise was kept, and nothing has grown")
+    return 1 if complaints else 0

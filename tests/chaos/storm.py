@@ -17,8 +17,10 @@ class Storm:
     """Actions on a world under load. In each round every kind comes once, in an order that the seed
     decides."""
 
-    def __init__(self, world, crowd):
+    def __init__(self, world, crowd, levels=("info", "notice")):
+        """levels: of the log, for reloads to choose from"""
         self.world = world
+        self.levels = levels
         self.daemon = world.daemon
         self.crowd = crowd
         self.random = world.random
@@ -89,7 +91,7 @@ class Storm:
         rotation = self.world.rotation
         self.world.configure({
             **rotation.begin(),
-            "log": {"level": self.random.choice(["notice", "info"])},
+            "log": {"level": self.random.choice(self.levels)},
             f"handler {self.random.choice(['ledger', 'large', 'program', 'worker'])}": {
                 "retry_max": f"{self.random.randrange(100, 300)}ms"}})
         self.read_again()
