@@ -193,11 +193,11 @@ static void on_answer(struct outbound_request *request, const struct outbound_an
 	struct lookup *l = container_of(request, struct lookup, request);
 	struct introspection *in = l->owner;
 	struct list woken = LIST_INIT(woken);
-	int64_t until_us;
-	enum token_verdict verdict = read_answer(in, answer, clock_now_us(), &until_us);
+	int64_t now_us = clock_now_us(), until_us;
+	enum token_verdict verdict = read_answer(in, answer, now_us, &until_us);
 	bool is_failing = verdict == TOKEN_E_UNAVAILABLE, was_failing;
 
-	verdicts_remember(in->remembered, &l->digest, verdict, until_us);
+	verdicts_remember(in->remembered, &l->digest, verdict, now_us, until_us);
 	mutex_lock(&in->mx);
 	was_failing = in->is_failing;
 	in->is_failing = is_failing;

@@ -128,7 +128,7 @@ static enum token_verdict verify(struct jwt_credential *j, const struct presente
 	verdict = jwt_verify(p->secret, keys, &j->rules, p->now_us / US_PER_S, &expires_s);
 	if (verdict == TOKEN_OK) {
 		digest = digest_of(j, p->secret, *ret_generation);
-		verdicts_remember(j->remembered, &digest, verdict,
+		verdicts_remember(j->remembered, &digest, verdict, p->now_us,
 				  MIN_OF(expires_s * US_PER_S, p->now_us + REMEMBER_US));
 	}
 	return verdict;

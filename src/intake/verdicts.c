@@ -7,12 +7,17 @@
 #include <string.h>
 
 #include "util/thread.h"
+#include "util/units.h"
 
 #define BUCKETS 512 /* a power of two */
 #define WAYS    8
 
+/* A request that waited for its verdict asks with the time at which it began. */
+#define WAIT_MAX_US (60 * US_PER_S)
+
 struct entry {
 	struct sha256 digest;
+	int64_t from_us;
 	int64_t until_us; /* 0: free */
 	enum token_verdict verdict;
 };
@@ -63,10 +68,11 @@ static struct entry *choose(struct entry *bucket, const struct sha256 *digest)
 }
 
 void verdicts_remember(struct verdicts *v, const struct sha256 *digest, enum token_verdict verdict,
-		       int64_t until_us)
+		       int64_t now_us, int64_t until_us)
 {
 	mutex_lock(&v->mx);
-	*choose(bucket_of(v, digest), digest) = (struct entry){*digest, until_us, verdict};
+	*choose(bucket_of(v, digest), digest) =
+		(struct entry){*digest, now_us - WAIT_MAX_US, until_us, verdict};
 	mutex_unlock(&v->mx);
 }
 
@@ -79,7 +85,8 @@ bool verdicts_recall(struct verdicts *v, const struct sha256 *digest, int64_t no
 	mutex_lock(&v->mx);
 	bucket = bucket_of(v, digest);
 	for (size_t i = 0; i < WAYS && !found; i++) {
-		found = now_us < bucket[i].until_us && sha256_eq(&bucket[i].digest, digest);
+		found = now_us >= bucket[i].from_us && now_us < bucket[i].until_us &&
+			sha256_eq(&bucket[i].digest, digest);
 		if (found)
 			*ret = bucket[i].verdict;
 	}

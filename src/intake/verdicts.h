@@ -23,9 +23,10 @@ int verdicts_new(struct verdicts **ret) MUST_USE;
 void verdicts_free(struct verdicts *v);
 DEFINE_CLEANUP(struct verdicts *, verdicts_free)
 
-/* @until_us: wall clock from which the verdict counts no more */
+/* @now_us, @until_us: wall clock; the verdict counts between them, so also when the clock is set
+ * back nobody is let in or kept out for longer */
 void verdicts_remember(struct verdicts *v, const struct sha256 *digest, enum token_verdict verdict,
-		       int64_t until_us);
+		       int64_t now_us, int64_t until_us);
 
 /* Return: false when nothing is known (any more) */
 bool verdicts_recall(struct verdicts *v, const struct sha256 *digest, int64_t now_us,

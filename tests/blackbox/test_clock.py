@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """A wall clock that is set: deliveries wait as long as they were told to, and not for a time that
-comes again after hours; retention forgets nothing."""
+comes again after hours; retention forgets nothing, and
+what a provider said is not believed for longer."""
 
 import pytest
 
 from chaos.world import HOUR, PRELOADS, Clock, can_preload
+from lib.client import bearer
+from lib.config import write_secret
 from lib.consumer import Consumer, ok, retry
 from lib.events import body
+from lib.provider import Provider
 from lib.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not can_preload(),
@@ -69,3 +73,28 @@ def test_retention_forgets_no_event_when_the_clock_was_set_back(make_daemon, clo
     assert daemon.show(before)["erased_at"] is None
     clock.jump(HOUR)
     wait_until(lambda: daemon.show(before)["erased_at"], timeout=30, what="both are erased")
+
+
+def test_what_a_provider_said_does_not_live_longer(make_daemon, certificate, clock):
+    """Neither does a revoked token open anything for hours, nor a failure keep a good one out."""
+    with Provider(certificate) as provider:
+        def prepare(daemon):
+            write_secret(daemon.folder / "provider-secret", provider.CLIENT[1] + "\n")
+            daemon.secrets.append(provider.CLIENT[1])
+            return {"credential asked": {
+                "endpoint": "riskos", "type": "introspection", "client_id": provider.CLIENT[0],
+                "introspection_uri": provider.url("/introspect"),
+                "client_secret_file": "provider-secret", "provider_ca": certificate.certificate}}
+        daemon = make_daemon(prepare=prepare,
+                             environment={"LD_PRELOAD": str(PRELOADS[1]),
+                                          "RISKHOOK_CLOCK": str(clock.path)})
+        provider.tokens["token"] = {"active": True}
+        assert daemon.post(body(), auth=bearer("token")).status == 200
+        del provider.tokens["token"]
+        clock.jump(-HOUR)
+        assert daemon.post(body(), auth=bearer("token")).status == 401
+        provider.tokens["another"] = {"active": True}
+        with provider.down():
+            assert daemon.post(body(), auth=bearer("another")).status == 503
+        clock.jump(-HOUR)
+        assert daemon.post(body(), auth=bearer("another")).status == 200

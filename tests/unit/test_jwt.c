@@ -248,16 +248,16 @@ static void test_remembered_verdicts(void **state)
 	assert_int_equal(verdicts_new(&v), 0);
 	digest = sha256_of("a", 1);
 	assert_false(verdicts_recall(v, &digest, 0, &verdict));
-	verdicts_remember(v, &digest, TOKEN_E_INACTIVE, 100);
+	verdicts_remember(v, &digest, TOKEN_E_INACTIVE, 0, 100);
 	assert_true(verdicts_recall(v, &digest, 99, &verdict));
 	assert_int_equal(verdict, TOKEN_E_INACTIVE);
 	assert_false(verdicts_recall(v, &digest, 100, &verdict));
-	verdicts_remember(v, &digest, TOKEN_OK, 200);
+	verdicts_remember(v, &digest, TOKEN_OK, 0, 200);
 	assert_true(verdicts_recall(v, &digest, 100, &verdict));
 	assert_int_equal(verdict, TOKEN_OK);
 	for (int i = 0; i < 100000; i++) {
 		digest = sha256_of(&i, sizeof(i));
-		verdicts_remember(v, &digest, TOKEN_OK, 300 + i);
+		verdicts_remember(v, &digest, TOKEN_OK, 0, 300 + i);
 		assert_true(verdicts_recall(v, &digest, 100, &verdict));
 	}
 	for (int i = 0; i < 100000; i++) {
@@ -265,6 +265,11 @@ static void test_remembered_verdicts(void **state)
 		n_known += verdicts_recall(v, &digest, 100, &verdict);
 	}
 	assert_in_range(n_known, 1000, 4096);
+
+	/* the clock was set back by an hour */
+	verdicts_remember(v, &digest, TOKEN_OK, 3600000000, 3601000000);
+	assert_true(verdicts_recall(v, &digest, 3600000000, &verdict));
+	assert_false(verdicts_recall(v, &digest, 500000, &verdict));
 	verdicts_free(v);
 }
 
