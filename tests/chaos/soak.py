@@ -49,8 +49,8 @@ def sample(world):
         "bodies": daemon.value("SELECT sum(pgsize) FROM dbstat WHERE name = 'payloads'") or 0,
         "kept": daemon.value("SELECT count(*) FROM payloads"),
         "events": daemon.value("SELECT max(seq) FROM events") or 0,
-        "queue": daemon.value("SELECT count(*) FROM deliveries"
-                              " WHERE state IN ('pending', 'running')"),
+        "queue": sum(daemon.value(f"SELECT count(*) FROM deliveries WHERE state = '{state}'")
+                     for state in ("pending", "running")),  # each has an index
         "p50": latencies[len(latencies) // 2], "p99": latencies[len(latencies) * 99 // 100]}
 
 

@@ -5,7 +5,6 @@ import os
 import signal
 import time
 
-from lib.settings import scaled
 from lib.waiting import wait_until
 
 from chaos.world import HOUR, can_preload
@@ -199,5 +198,5 @@ def settle(world, crowd):
 def rest(world, crowd, seconds):
     """Some time in which nothing new goes wrong; clients' failures end it."""
     crowd.check()
-    crowd.stop.wait(min(seconds, scaled(seconds)))
+    crowd.stop.wait(seconds)
     assert world.daemon.process.poll() is None, "the daemon has ended"

@@ -29,7 +29,7 @@ static __attribute__((constructor)) void open_offset(void)
 		offset_s = p;
 }
 
-int clock_gettime(clockid_t clock, struct timespec *ts)
+int clock_gettime(clockid_t clock_id, struct timespec *tp)
 {
 	int r;
 
@@ -37,27 +37,27 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 		*(void **)&real_clock_gettime = dlsym(RTLD_NEXT, "clock_gettime");
 	if (!real_clock_gettime)
 		abort();
-	r = real_clock_gettime(clock, ts);
-	if (r == 0 && offset_s && (clock == CLOCK_REALTIME || clock == CLOCK_REALTIME_COARSE))
-		ts->tv_sec += *offset_s;
+	r = real_clock_gettime(clock_id, tp);
+	if (r == 0 && offset_s && (clock_id == CLOCK_REALTIME || clock_id == CLOCK_REALTIME_COARSE))
+		tp->tv_sec += *offset_s;
 	return r;
 }
 
-time_t time(time_t *ret)
+time_t time(time_t *timer)
 {
 	struct timespec ts = {0};
 
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
-	if (ret)
-		*ret = ts.tv_sec;
+	if (timer)
+		*timer = ts.tv_sec;
 	return ts.tv_sec;
 }
 
-int gettimeofday(struct timeval *restrict tv, void *restrict zone)
+int gettimeofday(struct timeval *restrict tv, void *restrict tz)
 {
 	struct timespec ts = {0};
 
-	(void)zone; /* obsolete; nobody gives one */
+	(void)tz; /* obsolete; nobody gives one */
 	(void)clock_gettime(CLOCK_REALTIME, &ts);
 	tv->tv_sec = ts.tv_sec;
 	tv->tv_usec = ts.tv_nsec / 1000;

@@ -138,7 +138,8 @@ class World:
     def drain(self):
         """Wait until every delivery has come to its end, and stop the daemon."""
         wait_until(lambda: not self.daemon.query("""
-            SELECT 1 FROM deliveries WHERE state NOT IN ('done', 'dead')
+            SELECT 1 FROM deliveries WHERE state = 'pending'
+            UNION ALL SELECT 1 FROM deliveries WHERE state = 'running'
             UNION ALL SELECT 1 FROM replays WHERE ended_at = 0
             UNION ALL SELECT 1 FROM events WHERE seq > (SELECT routed_seq FROM router)
             LIMIT 1"""), timeout=120, what="everything is done or dead")
