@@ -101,7 +101,7 @@ class Handlers:
         self.broken = folder / "broken"  # while it is there, programs fail
         self.witnesses = {
             name: Witness(name, folder / f"{name}.sock", ledger, seed + i)
-            for i, name in enumerate(["ledger", "large", "mortal"])}
+            for i, name in enumerate(["ledger", "large", "mortal", "archive"])}
         self.program = script(folder, "program", PROGRAM.replace("FOLDER", str(folder)))
         self.worker = folder / "worker"
         self.worker.write_text(WORKER.replace("FOLDER", str(folder)))
@@ -116,9 +116,18 @@ class Handlers:
             if witness.is_listening:
                 witness.stop()
 
-    def sections(self):
-        unix = {name: {"type": "unix", "socket": witness.path, "timeout": "1s", **RETRIES}
+    def _unix(self):
+        return {name: {"type": "unix", "socket": witness.path, "timeout": "1s", **RETRIES}
                 for name, witness in self.witnesses.items()}
+
+    def late_sections(self):
+        """A handler that comes later and wants all that there was."""
+        self.ledger.present(["archive"])
+        return {"handler archive": {**self._unix()["archive"], "start": "all", "window": 16}}
+
+    def sections(self):
+        self.ledger.present(["ledger", "large", "mortal", "program", "worker"])
+        unix = self._unix()
         return {
             "handler ledger": {**unix["ledger"], "concurrency": 2, "window": 16},
             "handler large": {**unix["large"], "filter": f".data.amount >= {LARGE}",

@@ -22,6 +22,8 @@ CREATE TABLE bodies (
 CREATE TABLE wanted (
     key TEXT NOT NULL, sha BLOB NOT NULL, handler TEXT NOT NULL, payload BLOB NOT NULL,
     refused INTEGER NOT NULL, PRIMARY KEY (key, sha, handler)) WITHOUT ROWID;
+-- Handlers that are configured, at least in the end.
+CREATE TABLE present (handler TEXT PRIMARY KEY);
 -- In the order in which it happened: what a handler got ('seen'), and what it answered.
 CREATE TABLE sightings (
     n INTEGER PRIMARY KEY AUTOINCREMENT, handler TEXT NOT NULL, seq INTEGER NOT NULL,
@@ -87,6 +89,9 @@ class Ledger:
             self.counts[place] = self.counts.get(place, 0) + 1
             if attempt.status == 200 and attempt.client in PROMPT:
                 self.latencies.append(attempt.ended - attempt.began)
+
+    def present(self, handlers):
+        self._add("INSERT INTO present VALUES (?)", [(handler,) for handler in handlers])
 
     def sighted(self, handler, seq, what, payload=None):
         self._add("INSERT INTO sightings (handler, seq, what, payload) VALUES (?, ?, ?, ?)",

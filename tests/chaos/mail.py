@@ -39,6 +39,7 @@ class Event:
         """(handler, what it gets, does it refuse it for ever) for each that must get it."""
         data, kind = self.envelope["data"], self.envelope["event_type"]
         yield "ledger", self.data, data["refuse"]
+        yield "archive", self.data, data["refuse"]
         if data["decision"] == "REVIEW":
             yield "program", self.data, data["refuse"]
         if kind == "review_case_assigned":

@@ -36,7 +36,8 @@ CREATE TEMP TABLE conflicting AS
 CREATE INDEX temp.conflicting_key ON conflicting (key);
 CREATE TEMP TABLE wanted_of AS
     SELECT s.seq, w.handler, w.payload, w.refused
-      FROM stored AS s JOIN wanted AS w ON w.key = s.key AND w.sha = s.body_sha256;
+      FROM stored AS s JOIN wanted AS w ON w.key = s.key AND w.sha = s.body_sha256
+      JOIN present USING (handler);
 CREATE INDEX temp.wanted_seq ON wanted_of (seq, handler);
 CREATE INDEX IF NOT EXISTS tries_key ON tries (key);
 CREATE INDEX IF NOT EXISTS bodies_sha ON bodies (sha);

@@ -31,11 +31,11 @@ def world_of(seed, sections=None):
     world.dispose()
 
 
-def blow(world, people, deadline, **options):
+def blow(world, people, deadline, kinds=None, **options):
     """Rounds of chaos until it is time."""
     chaos = Storm(world, people, **options)
     while time.monotonic() < deadline:
-        for action in chaos.round():
+        for action in chaos.round(kinds):
             if time.monotonic() < deadline:
                 action()
                 rest(world, people, world.random.uniform(0, 1))
@@ -81,7 +81,9 @@ def soak(seed, seconds, rate):
     with world_of(seed, {"store": {"retention": f"{retention}s"},
                          "log": {"level": "notice"}}) as world:
         with Crowd(clients(world, seed), rate) as people:
-            actions = blow(world, people, start + seconds / 10, levels=("notice", "warning"))
+            # no new handler: it would not get what retention has erased
+            actions = blow(world, people, start + seconds / 10, Storm.kinds(),
+                           levels=("notice", "warning"))
             world.mend()
             world.handlers.set_mood("odd")
             course = calm(world, people, start + seconds)

@@ -75,7 +75,8 @@ class Course:
 
     def cache_growth(self):
         """SQLite's page caches fill as long as the store is smaller than they are (store.c: 16 MiB
-        for the writer; 2 MiB for each of some four readers). After that they stay as they are."""
+        for the writer; 2 MiB for each of some four readers). After that they stay as they are;
+        with caches of 64 KiB nothing grows at all."""
         sizes = [self.median("store", n) for n in (2, QUARTERS)]
         before, after = (min(size, 16 * MIB) + 4 * min(size, 2 * MIB) for size in sizes)
         return after - before

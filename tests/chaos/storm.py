@@ -31,15 +31,16 @@ class Storm:
                        "provider_down", "provider_talks_rubbish", "provider_hangs"]
     RESTARTS = ["kill", "terminate", "stop_and_continue"]
     PRELOADED = ["clock_forward", "clock_back", "disk_full", "disk_breaks", "sync_fails",
-                 "kill_on_a_full_disk"]
+                 "kill_on_a_bad_disk"]
+    ONCE = ["add_a_handler"]
 
     @classmethod
     def kinds(cls):
         return cls.WITHOUT_RESTART + cls.RESTARTS + (cls.PRELOADED if can_preload() else [])
 
     def round(self, kinds=None):
-        """Generator of a round's actions, to be called."""
-        kinds = list(kinds or self.kinds())
+        """Generator of a round's actions, to be called. Without `kinds`: all."""
+        kinds = list(kinds or self.kinds() + ([] if self.log else self.ONCE))
         self.random.shuffle(kinds)
         for kind in kinds:
             yield lambda kind=kind: self.act(kind)
@@ -65,8 +66,9 @@ class Storm:
     # The daemon
 
     def kill(self):
-        self.daemon.kill9()
-        self.daemon.start()
+        for _ in range(self.random.choice([1, 2])):  # the second time while it recovers
+            self.daemon.kill9()
+            self.daemon.start()
 
     def terminate(self):
         self.daemon.stop()
@@ -100,6 +102,11 @@ class Storm:
         self.world.configure(leaving)
         self.read_again()
         rotation.end()
+
+    def add_a_handler(self):
+        """It gets what is stored already, and what comes meanwhile."""
+        self.world.configure(self.world.handlers.late_sections())
+        self.read_again()
 
     def hang_up(self):
         """SIGHUP, whose end nobody is told."""
@@ -144,8 +151,9 @@ class Storm:
     def sync_fails(self):
         self._with_fault("s")
 
-    def kill_on_a_full_disk(self):
-        self.world.disk.set("n")
+    def kill_on_a_bad_disk(self):
+        """What was answered 503 may be there afterwards: a commit whose sync failed, say."""
+        self.world.disk.set(self.random.choice("nis"))
         try:
             self.wait_for(503, 5)
             self.daemon.kill9()
