@@ -54,7 +54,7 @@ class Witness(Consumer):
     """A consumer that writes into the ledger instead of remembering, and has moods."""
 
     def __init__(self, name, path, ledger, seed):
-        super().__init__(path, self.decide)
+        super().__init__(path)
         self.name = name
         self.ledger = ledger
         self.mood = "odd"  # odd, calm, or failing: each answer is "retry"
@@ -67,7 +67,7 @@ class Witness(Consumer):
         delivery = json.loads(line)
         payload = line[line.index(b'"payload":') + len('"payload":'):-2]
         self.ledger.sighted(self.name, delivery["seq"], "seen", digest(payload))
-        answer = self.decide(self, delivery)
+        answer = self.decide(delivery)
         if answer is None:
             return
         if answer["status"] != "retry":
@@ -75,7 +75,7 @@ class Witness(Consumer):
             self.ledger.sighted(self.name, delivery["seq"], answer["status"])
         sock.sendall(json.dumps(answer).encode() + b"\n")
 
-    def decide(self, _consumer, delivery):
+    def decide(self, delivery):
         with self.random_lock:
             chance = self.random.random()
         if self.mood == "failing":

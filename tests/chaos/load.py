@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Clients: honest ones of each credential, which post until they are answered 200, and slow ones."""
+"""Clients of each credential, which post until they are answered 200, and slow ones."""
 
 import collections
 import http.client

@@ -123,9 +123,10 @@ class Rotation:
     def __init__(self, folder):
         self.folder = folder
         self.number = 0
-        self.current = None
+        self.current = None  # what clients use
+        self.next = None  # valid, and used soon
+        self.leaving = None  # valid, and used no more
         self.revoked = []  # tokens that no longer open anything
-        self.sections = {}
 
     def _credential(self):
         self.number += 1

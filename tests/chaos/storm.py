@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What goes wrong, and when. Each action ends when the clients have felt it and are served again."""
+"""What goes wrong, and when. An action ends when clients have felt it and are served again."""
 
 import os
 import signal
