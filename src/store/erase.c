@@ -20,13 +20,13 @@ static const char sql_find[] =
 	" WHERE seq > ?1 AND seq <= (SELECT routed_seq FROM router) AND category = ?2"
 	"   AND erased_at = 0 AND received_at < ?3 ORDER BY seq LIMIT ?4";
 
-/* ?1: seq, ?2: now. The first says whether the event may go; the others follow only then. */
 /* not necessarily an old one: seq is the order of commits, and a slow post is older than what has
  * overtaken it */
 static const char sql_first[] =
 	"SELECT seq FROM events WHERE seq > ?1 AND category = ?2 AND erased_at = 0"
 	" ORDER BY seq LIMIT 1";
 
+/* ?1: seq, ?2: now. The first says whether the event may go; the others follow only then. */
 static const char *const sql_erase[] = {
 	"UPDATE events SET erased_at = ?2, customer_id = ''"
 	" WHERE seq = ?1 AND erased_at = 0 AND NOT " IS_LIVE,
