@@ -80,13 +80,17 @@ def fill(path, handler, n, evaluations):
         first = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
         db.execute("""
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :n)
-            INSERT INTO events SELECT :first + i, 'eval-' || (i % :evaluations), 'evaluation_completed',
+            INSERT INTO events (seq, eval_id, event_type, dedup_id, event_id, id_derived,
+                original_type, category, customer_id, decision, status, sub_status, eval_status,
+                workflow, environment, wrong_environment, test, event_at, decision_at, received_at,
+                endpoint, credential, address, duplicates, body_bytes, body_sha256)
+            SELECT :first + i, 'eval-' || (i % :evaluations), 'evaluation_completed',
                 'evt-' || (:first + i), 'evt-' || (:first + i), 0, '', 'evaluation', '', 'ACCEPT', '',
                 '', '', '', '', 0, 0, 0, 0, :now, 'riskos', 'c', '127.0.0.1', 0, length(:body), x'00'
             FROM n""", {"n": n, "first": first, "evaluations": evaluations, "body": BODY,
                         "now": time.time_ns() // 1000})
-        db.execute("INSERT INTO payloads SELECT seq, CAST(? AS BLOB) FROM events WHERE seq > ?",
-                   (BODY, first))
+        db.execute("INSERT INTO payloads (seq, body) SELECT seq, CAST(? AS BLOB) FROM events"
+                   " WHERE seq > ?", (BODY, first))
         db.execute("""
             INSERT INTO deliveries (seq, handler, eval_id, state, ready, due_at, created_at,
                                     retry_since, changed_at)
