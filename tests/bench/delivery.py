@@ -14,12 +14,10 @@ DELIVERY_N (20000), BACKLOG_N (1000000) and DELIVERY_PARTS ("limits drain latenc
 import contextlib
 import json
 import os
-import socket
 import sqlite3
 import ssl
 import statistics
 import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -27,6 +25,7 @@ import uuid
 import http.client
 
 import machine
+from consumer import consumer
 from servers import Riskhookd, make_certificate
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -38,31 +37,9 @@ BODY = json.dumps({"event_type": "evaluation_completed", "data": {"padding": "x"
 
 
 class Daemon(Riskhookd):
-    """The daemon with handlers, on a store that may be filled before it starts."""
+    """The log of a hundred thousand deliveries is not what is measured here."""
 
-    def __init__(self, folder, certificate, key, handlers):
-        super().__init__(folder, certificate, key)
-        self.handlers = handlers
-
-    def command(self):
-        argv = super().command()
-        with open(argv[-1], "a", encoding="utf-8") as conf:
-            for name, options in self.handlers.items():
-                conf.write(f"\n[handler {name}]\n")
-                conf.writelines(f"{key} = {value}\n" for key, value in options.items())
-        # the log of a hundred thousand deliveries is not what is measured here
-        with open(argv[-1], encoding="utf-8") as conf:
-            text = conf.read().replace("format = text", "format = text\nlevel = warning")
-        self.file("riskhookd.conf", text)
-        return argv
-
-    def store(self):
-        return os.path.join(self.folder, "events.db")
-
-    def value(self, sql, *parameters):
-        with contextlib.closing(sqlite3.connect(f"file:{self.store()}?mode=ro", uri=True,
-                                                timeout=30)) as db:
-            return db.execute(sql, parameters).fetchone()[0]
+    log_level = "warning"
 
     def wait(self, sql, *parameters, timeout=900):
         deadline = time.monotonic() + timeout
@@ -100,40 +77,6 @@ def fill(path, handler, n, evaluations):
         db.commit()
 
 
-def serve(path, stop):
-    """A consumer that says ok as fast as it can: no JSON is parsed or built."""
-    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(path)
-    listener.listen(16)
-    listener.settimeout(0.2)
-
-    def answer(connection):
-        with connection, connection.makefile("rb", 1 << 18) as lines:
-            for line in lines:
-                number = line[line.index(b":") + 1:line.index(b",")]
-                connection.sendall(b'{"delivery":' + number + b',"status":"ok"}\n')
-
-    while not stop.is_set():
-        with contextlib.suppress(TimeoutError):
-            threading.Thread(target=answer, args=(listener.accept()[0],), daemon=True).start()
-    listener.close()
-
-
-@contextlib.contextmanager
-def consumer(path):
-    """In a process of its own, so that it shares no lock with this one."""
-    child = subprocess.Popen([sys.executable, __file__, "--serve", path])
-    try:
-        while not os.path.exists(path):
-            time.sleep(0.01)
-        yield
-    finally:
-        child.terminate()
-        child.wait()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-
-
 def handler(kind, folder):
     if kind == "exec":
         return {"type": "exec", "command": "/bin/true", "concurrency": 4}
@@ -163,12 +106,12 @@ def spawn_limit(seconds=3, threads=4):
 
 def store_limit(folder, certificate, key, batch=64, seconds=3):
     """Deliveries a second that SQLite alone can begin and finish, a transaction of `batch` each."""
-    daemon = Daemon(os.path.join(folder, "limit"), certificate, key, {})
+    daemon = Daemon(os.path.join(folder, "limit"), certificate, key)
     with daemon:
         pass
-    fill(daemon.store(), "h", 100000, 100000)
+    fill(daemon.store, "h", 100000, 100000)
     done = 0
-    with contextlib.closing(sqlite3.connect(daemon.store(), isolation_level=None)) as db:
+    with contextlib.closing(sqlite3.connect(daemon.store, isolation_level=None)) as db:
         db.execute("PRAGMA synchronous = FULL")
         began = time.monotonic()
         while time.monotonic() - began < seconds and done < 100000:
@@ -194,11 +137,11 @@ def store_limit(folder, certificate, key, batch=64, seconds=3):
 def drain(folder, certificate, key, kind, n, evaluations):
     """Deliveries a second from a backlog that is there when the daemon starts."""
     place = os.path.join(folder, f"drain-{kind}")
-    daemon = Daemon(place, certificate, key, {"h": handler(kind, folder)})
-    with Daemon(place + "-new", certificate, key, {}) as empty:
+    daemon = Daemon(place, certificate, key, handlers={"h": handler(kind, folder)})
+    with Daemon(place + "-new", certificate, key) as empty:
         pass
-    os.rename(empty.store(), daemon.store())
-    fill(daemon.store(), "h", n, evaluations)
+    os.rename(empty.store, daemon.store)
+    fill(daemon.store, "h", n, evaluations)
     with consumer(os.path.join(folder, "consumer.sock")), daemon:
         began = time.monotonic()
         start = daemon.value("SELECT count(*) FROM attempts WHERE ended_at > 0")
@@ -279,11 +222,11 @@ def backlog(folder, certificate, key):
     place = os.path.join(folder, "backlog")
     timed, starts = timed_handler(folder)
     daemon = Daemon(place, certificate, key,
-                    {"down": handler("unix", folder), "other": timed})
-    with Daemon(place + "-new", certificate, key, {}) as empty:
+                    handlers={"down": handler("unix", folder), "other": timed})
+    with Daemon(place + "-new", certificate, key) as empty:
         resident_empty = machine.resident_kib(empty.pids())
-    os.rename(empty.store(), daemon.store())
-    fill(daemon.store(), "down", BACKLOG, BACKLOG // 10)
+    os.rename(empty.store, daemon.store)
+    fill(daemon.store, "down", BACKLOG, BACKLOG // 10)
     result = {"n": BACKLOG, "rss_mib_empty": resident_empty / 1024}
     with daemon:
         result["other_ms"] = percentiles(latencies(daemon, starts))
@@ -302,9 +245,6 @@ def backlog(folder, certificate, key):
 
 
 def main():
-    if sys.argv[1:2] == ["--serve"]:
-        serve(sys.argv[2], threading.Event())
-        return
     os.makedirs(BUILD, exist_ok=True)
     results = {}
     with tempfile.TemporaryDirectory(prefix="delivery-", dir=BUILD) as folder:
@@ -318,7 +258,8 @@ def main():
             results["unix"] = drain(folder, certificate, key, "unix", 2 * N, N // 2)
         if "latency" in PARTS:
             options, starts = timed_handler(folder)
-            with Daemon(os.path.join(folder, "latency"), certificate, key, {"h": options}) as daemon:
+            with Daemon(os.path.join(folder, "latency"), certificate, key,
+                        handlers={"h": options}) as daemon:
                 results["latency_ms"] = percentiles(latencies(daemon, starts))
             results["own_ms"] = own_start(folder)
         if "backlog" in PARTS:

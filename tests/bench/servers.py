@@ -6,6 +6,7 @@ a backlog of processes weighs on the next run.
 """
 
 import base64
+import contextlib
 import json
 import os
 import re
@@ -158,10 +159,20 @@ class Webhook(Server):
 
 
 class Riskhookd(Server):
-    """Ours, as it ships: log at info, every event on disk before its 200."""
+    """Ours, as it ships: log at info, every event on disk before its 200.
+
+    store: the store's path, a new one in the server's folder when None. handlers: the options of
+    each by its name.
+    """
 
     name = "riskhookd"
+    log_level = "info"
     program = os.path.abspath(os.path.join(os.environ.get("RISKHOOK_BUILD", "build"), "riskhookd"))
+
+    def __init__(self, folder, certificate, key, store=None, handlers=None):
+        super().__init__(folder, certificate, key)
+        self.store = store or os.path.join(folder, "events.db")
+        self.handlers = handlers or {}
 
     def command(self):
         self.file("token", self.authorization.removeprefix("Bearer ") + "\n")
@@ -174,13 +185,14 @@ tls_private_key = {self.key}
 max_connections_per_address = 2000
 
 [store]
-path = {self.folder}/events.db
+path = {self.store}
 
 [admin]
 socket = {self.folder}/admin.sock
 
 [log]
 format = text
+level = {self.log_level}
 
 [endpoint riskos]
 path = {self.path}
@@ -195,28 +207,30 @@ endpoint = riskos
 type = basic
 username = riskos
 password_file = password
-""")
+{self._handler_sections()}""")
         return [self.program, "-c", conf]
+
+    def _handler_sections(self):
+        return "".join(
+            f"\n[handler {name}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
+            for name, options in self.handlers.items())
 
     def rows(self, tag):
         """Events in the store whose event_id begins with `tag`, once no more are coming."""
         before = -1
         while True:
-            now = self._count(tag)
+            # the index on event_id serves the range
+            now = self.value("SELECT count(*) FROM events WHERE event_id >= ? AND event_id < ?",
+                             tag, tag + "~")
             if now == before:
                 return now
             before = now
             time.sleep(0.2)
 
-    def _count(self, tag):
-        store = sqlite3.connect(f"file:{self.folder}/events.db?mode=ro", uri=True, timeout=10)
-        try:
-            # the index on event_id serves the range
-            return store.execute(
-                "SELECT count(*) FROM events WHERE event_id >= ? AND event_id < ?",
-                (tag, tag + "~")).fetchone()[0]
-        finally:
-            store.close()
+    def value(self, sql, *parameters):
+        with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True,
+                                                timeout=30)) as db:
+            return db.execute(sql, parameters).fetchone()[0]
 
 
 class RiskhookdBasic(Riskhookd):
