@@ -9,13 +9,17 @@ import subprocess
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
-def post(server, body, connections, seconds, fixed=False):
+def post(server, body, connections, seconds, fixed=False, rate=None, close=False):
     """Post `body` (a file) made unique, over `connections` keep-alive connections.
 
+    fixed: not made unique. rate: so many a second, see post.lua; as fast as answers come when None.
+    close: a new connection for each request.
+
     Returns wrk's summary: rate per second, latency percentiles in microseconds, errors by kind,
-    `ok` (answers that were 2xx) and `tag`, with which every event_id of this run begins.
+    `ok` (answers that were 2xx) and `tag`, which every event_id of this run has as its second and
+    third group.
     """
-    tag = secrets.token_hex(4)
+    tag = f"{secrets.token_hex(2)}-{secrets.token_hex(2)}"
     environment = dict(
         os.environ,
         BENCH_BODY=body,
@@ -23,6 +27,8 @@ def post(server, body, connections, seconds, fixed=False):
         BENCH_AUTHORIZATION=server.authorization,
         BENCH_TAG=tag,
         BENCH_FIXED="1" if fixed else "0",
+        BENCH_RATE=str(rate or ""),
+        BENCH_CLOSE="1" if close else "0",
     )
     command = [
         "wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "10s",

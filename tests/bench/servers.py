@@ -13,6 +13,7 @@ import re
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import time
 
@@ -85,6 +86,20 @@ class Server:
             os.chmod(path, 0o600)
         return path
 
+    def resumes(self):
+        """Whether a client that comes back can skip the full handshake."""
+        context = ssl.create_default_context(cafile=self.certificate)
+        session = None
+        for _ in range(2):
+            with (socket.create_connection(("127.0.0.1", self.port)) as plain,
+                  context.wrap_socket(plain, server_hostname="127.0.0.1", session=session) as tls):
+                tls.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+                while tls.recv(4096): # tickets come with the answer
+                    pass
+                session = tls.session
+                is_resumed = tls.session_reused
+        return is_resumed
+
     def _wait_until_it_accepts(self):
         deadline = time.monotonic() + START_SECONDS
         while True:
@@ -130,6 +145,9 @@ class Nginx(Server):
                 ssl_certificate {self.certificate};
                 ssl_certificate_key {self.key};
                 ssl_protocols TLSv1.3;
+                # wrk would resume its sessions; riskhookd offers none
+                ssl_session_tickets off;
+                ssl_session_cache off;
                 server {{
                     listen 127.0.0.1:{self.port} ssl;
                     location / {{ default_type application/json; return 200 '{{"result":"ok"}}'; }}
@@ -215,17 +233,20 @@ password_file = password
             f"\n[handler {name}]\n" + "".join(f"{key} = {value}\n" for key, value in options.items())
             for name, options in self.handlers.items())
 
-    def rows(self, tag):
-        """Events in the store whose event_id begins with `tag`, once no more are coming."""
+    def rows(self, tag, behind):
+        """Events behind a seq whose event_id has `tag`, once no more are coming."""
         before = -1
         while True:
-            # the index on event_id serves the range
-            now = self.value("SELECT count(*) FROM events WHERE event_id >= ? AND event_id < ?",
-                             tag, tag + "~")
+            now = self.value("SELECT count(*) FROM events"
+                             " WHERE seq > ? AND substr(event_id, 10, length(?)) = ?",
+                             behind, tag, tag)
             if now == before:
                 return now
             before = now
             time.sleep(0.2)
+
+    def last_seq(self):
+        return self.value("SELECT coalesce(max(seq), 0) FROM events")
 
     def value(self, sql, *parameters):
         with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True,
