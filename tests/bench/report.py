@@ -1,62 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The figures of all runs, as a table for people."""
+"""The figures of all runs, as tables for people."""
 
-import statistics
+from runs import spread
 
-COLUMNS = ("body", "conns", "server", "rate/s", "of nginx", "spread", "p50 ms", "p90 ms", "p99 ms",
-           "p99.9 ms", "errors", "RSS MiB")
+COLUMNS = ("case", "body", "conns", "server", "rate/s", "ratio", "spread", "p50 ms", "p90 ms",
+           "p99 ms", "p99.9 ms", "errors", "peak MiB")
+LEFT = ("case", "body", "server")
 LATENCIES = ("p50", "p90", "p99", "p999")
+FIGURES = ("rate", *LATENCIES, "late_p50", "late_p99", "late_max", "peak_kib")
 
 
 def summarise(runs):
-    """One row a combination of body, connections and server: medians over the repetitions.
-
-    The ratio is taken within each repetition, where nginx ran moments before on the same
-    machine, and only then its median and its extremes.
-    """
-    groups = {}
-    for run in runs:
-        groups.setdefault((run["body"], run["connections"], run["server"]), []).append(run)
-    ceiling = {(r["body"], r["connections"], r["repetition"]): r["rate"]
-               for r in runs if r["server"] == "nginx"}
-    return [_row(key, group, ceiling) for key, group in groups.items()]
+    """One row a combination of case, body, connections and server: medians over the repetitions."""
+    return [_row(key, group, runs)
+            for key, group in runs.groups("case", "body", "connections", "server").items()]
 
 
-def _row(key, group, ceiling):
-    body, connections, server = key
-    ratios = [run["rate"] / ceiling[body, connections, run["repetition"]] for run in group
-              if ceiling.get((body, connections, run["repetition"]))]
-    row = {
-        "body": body,
-        "connections": connections,
-        "server": server,
-        "rate": statistics.median(run["rate"] for run in group),
-        "ratio": statistics.median(ratios) if ratios else None,
-        "ratio_least": min(ratios, default=None),
-        "ratio_most": max(ratios, default=None),
-        "errors": sum(run["errors"] for run in group),
-        "resident_kib": max(run["resident_kib"] for run in group),
-    }
-    for name in LATENCIES:
-        row[name] = statistics.median(run[name] for run in group)
+def _row(key, group, runs):
+    case, body, connections, server = key
+    base = group[0]["base"]
+    others = runs.of(case=case, body=body, connections=connections, server=base)
+    row = {"case": case, "body": body, "connections": connections, "server": server, "base": base,
+           "runs": len(group), "errors": sum(group.values("errors")),
+           "ratio": spread(group.over(others)) if server != base else None}
+    for name in FIGURES:
+        row[name] = spread([run[name] for run in group if name in run])
     return row
 
 
 def table(rows):
-    lines = [COLUMNS]
-    for row in rows:
-        has_ratio = row["ratio"] is not None and row["server"] != "nginx"
-        lines.append((
-            row["body"], str(row["connections"]), row["server"], f"{row['rate']:,.0f}",
-            f"{row['ratio']:.2f}" if has_ratio else "",
-            f"{row['ratio_least']:.2f}-{row['ratio_most']:.2f}" if has_ratio else "",
-            *(f"{row[name] / 1000:.2f}" for name in LATENCIES),
-            str(row["errors"]), f"{row['resident_kib'] / 1024:.0f}"))
-    widths = [max(len(line[i]) for line in lines) for i in range(len(COLUMNS))]
+    lines = [_cells(row) for row in rows]
+    return columns([COLUMNS, *lines], [name in LEFT for name in COLUMNS])
+
+
+def _cells(row):
+    ratio = row["ratio"]
+    return (row["case"], row["body"], str(row["connections"]), row["server"],
+            f"{row['rate']['median']:,.0f}",
+            f"{ratio['median']:.2f}" if ratio else "",
+            f"{ratio['least']:.2f}-{ratio['most']:.2f}" if ratio else "",
+            *(f"{row[name]['median'] / 1000:.2f}" for name in LATENCIES),
+            str(row["errors"]), f"{row['peak_kib']['median'] / 1024:.0f}")
+
+
+def columns(lines, is_left):
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     return "\n".join(
-        "  ".join(cell.ljust(width) if i in (0, 2) else cell.rjust(width)
-                  for i, (cell, width) in enumerate(zip(line, widths))).rstrip()
+        "  ".join(cell.ljust(width) if left else cell.rjust(width)
+                  for cell, width, left in zip(line, widths, is_left)).rstrip()
         for line in lines)
+
+
+def late_text(rows):
+    """How well the schedule of an offered rate was kept."""
+    return [f"{row['case']}, {row['server']}: {row['rate']['median']:,.0f}/s reached, sent "
+            f"{row['late_p50']['median'] / 1000:.2f} ms after the slot (median), "
+            f"{row['late_p99']['median'] / 1000:.2f} ms (p99)" for row in rows if row["late_p99"]]
+
+
+def delivered_text(runs):
+    """How far the handlers had come when the load ended; only the acknowledged rate is measured."""
+    return [f"{run['case']}, run {run['repetition'] + 1}: of {run['stored']:,} events with those of "
+            "the warm-up, deliveries taken so far: " + ", ".join(f"{name} {n:,}" for name, n in run["delivered"].items())
+            for run in runs if "delivered" in run]
 
 
 def machine_text(machine):

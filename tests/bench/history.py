@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A store with millions of events, written by SQL, and how long riskhookctl takes to ask it.
+
+Each evaluation has two events. Ids are scattered as real ones are, so that the indexes are as large
+and as cold as after years; the payloads are short, since they are only ever appended by seq.
+"""
+
+import contextlib
+import os
+import random
+import sqlite3
+import subprocess
+import time
+
+BODY = b'{"event_type": "evaluation_completed", "data": {"decision": "REVIEW"}}'
+DAYS = 365
+
+SQL_EVENTS = """
+    INSERT INTO events (seq, eval_id, event_type, dedup_id, event_id, id_derived, original_type,
+        category, customer_id, decision, status, sub_status, eval_status, workflow, environment,
+        wrong_environment, test, event_at, decision_at, received_at, endpoint, credential, address,
+        body_bytes, body_sha256)
+    WITH RECURSIVE
+        n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n),
+        row (i, at, event_id, eval_id, event_type) AS (
+            SELECT i, :now - (:n - i) * :step,
+                   printf('%08x-8f00-4000-8000-%012d', i * 2246822519 & 4294967295, i),
+                   printf('%08x-8f00-4000-9000-%012d', (i + 1) / 2 * 2654435761 & 4294967295,
+                          (i + 1) / 2),
+                   iif(i % 2, 'evaluation_paused', 'evaluation_completed') FROM n)
+    SELECT i, eval_id, event_type, event_id, event_id, 0, event_type, 'evaluation',
+           'customer-' || i, iif(i % 2, '', 'REVIEW'), iif(i % 2, 'ON_HOLD', 'OPEN'),
+           'Surveillance', event_type, 'consumer_onboarding', 'Production', 0, 0, at,
+           iif(i % 2, 0, at), at, 'riskos', 'bench-bearer', '127.0.0.1', length(:body),
+           randomblob(32)
+      FROM row"""
+
+# in the order of their key, which is the table's
+SQL_EVALUATIONS = """
+    INSERT INTO evaluations
+    WITH RECURSIVE
+        n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n / 2),
+        row (i, at) AS (SELECT i, :now - (:n - 2 * i) * :step FROM n)
+    SELECT printf('%08x-8f00-4000-9000-%012d', i * 2654435761 & 4294967295, i) AS eval_id,
+           'customer-' || 2 * i, 'consumer_onboarding', 'Production', 'REVIEW', 'OPEN',
+           'Surveillance', 'evaluation_completed', at, at, at, at - :step, at, 2, 0
+      FROM row ORDER BY eval_id"""
+
+SQL_PAYLOADS = """
+    WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n)
+    INSERT INTO payloads (seq, body) SELECT i, :body FROM n"""
+
+
+def write(path, n):
+    """Put n events into the empty store that the daemon made at `path`; even numbers only."""
+    values = {"n": n, "now": time.time_ns() // 1000, "body": BODY,
+              "step": DAYS * 86400 * 1000000 // n}
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        # nothing here has to survive a crash, and a log of it would be as large as the store
+        db.execute("PRAGMA journal_mode = OFF")
+        db.execute("PRAGMA synchronous = OFF")
+        db.execute("PRAGMA cache_size = -262144")
+        indexes = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"
+                             " AND tbl_name = 'events' AND sql IS NOT NULL").fetchall()
+        for name, _ in indexes:
+            db.execute(f"DROP INDEX {name}")
+        for sql in (SQL_EVENTS, SQL_EVALUATIONS, SQL_PAYLOADS):
+            db.execute(sql, values)
+        for _, sql in indexes: # sorted and written at once
+            db.execute(sql)
+        db.execute("UPDATE router SET routed_seq = :n", values)
+        db.execute("PRAGMA journal_mode = WAL")
+    _sync(path)
+
+
+def _sync(path):
+    """So that the kernel does not write it back while something is measured."""
+    fd = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def ask(server, n, times=7):
+    """Wall time of riskhookctl, milliseconds, of events anywhere among the n."""
+    program = os.path.join(os.path.dirname(server.program), "riskhookctl")
+    found = {"show": [], "evaluation": [], "events": []}
+    for seq in random.sample(range(1, n + 1), times):
+        eval_id = server.value("SELECT eval_id FROM events WHERE seq = ?", seq)
+        for question in (["show", str(seq)], ["evaluation", eval_id], ["events", "--limit", "50"]):
+            began = time.perf_counter()
+            done = subprocess.run([program, "-c", server.file("riskhookd.conf"), *question],
+                                  capture_output=True, text=True, check=False)
+            found[question[0]].append((time.perf_counter() - began) * 1000)
+            if done.returncode != 0:
+                raise RuntimeError(f"riskhookctl {question}: {done.stdout}{done.stderr}")
+    return found
