@@ -6,7 +6,8 @@
 -- but joining these pieces and a counter; all ids have the same length, so the head is constant.
 --
 -- The first 8 digits of an id are scattered as those of a real one are, so that each event goes to
--- another place of every index. The tag that follows tells the runs apart.
+-- another place of every index; with ids that count up all go to one page, and about a third of the
+-- bytes is written. The tag that follows tells the runs apart.
 --
 -- With BENCH_RATE requests are due at fixed times, 1/rate apart from the first one on, whatever the
 -- answers do: slot n is at n/rate, and the next connection that is free waits for it (in whole
@@ -18,7 +19,8 @@
 -- environment: BENCH_BODY (file), BENCH_PATH, BENCH_AUTHORIZATION, BENCH_TAG (xxxx-xxxx, hex digits
 -- that no other run uses), BENCH_FIXED=1 (the same bytes every time, to see what the joining costs),
 -- BENCH_RATE (requests a second; as fast as answers come when empty), BENCH_CLOSE=1 (a new
--- connection for each request)
+-- connection for each request), BENCH_IDS=sequential (ids that count up, to see what scattered ones
+-- cost)
 
 local ffi = require("ffi")
 
@@ -56,8 +58,10 @@ local function cut(body)
 end
 
 -- 8 hex digits: each number below 2^32 once, far from the one before; exact for 3 million requests
+local step = os.getenv("BENCH_IDS") == "sequential" and 0 or 2654435761
+
 local function scatter(n, offset)
-    return string.format("%08x", (n * 2654435761 + offset) % 4294967296)
+    return string.format("%08x", (n * step + offset) % 4294967296)
 end
 
 -- a function that builds the next request

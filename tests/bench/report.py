@@ -60,8 +60,9 @@ def late_text(rows):
 
 def delivered_text(runs):
     """How far the handlers had come when the load ended; only the acknowledged rate is measured."""
-    return [f"{run['case']}, run {run['repetition'] + 1}: of {run['stored']:,} events with those of "
-            "the warm-up, deliveries taken so far: " + ", ".join(f"{name} {n:,}" for name, n in run["delivered"].items())
+    return [f"{run['case']}, run {run['repetition'] + 1}: {run['stored']:,} events, the "
+            "warm-up's with them; deliveries taken so far: " +
+            ", ".join(f"{name} {n:,}" for name, n in run["delivered"].items())
             for run in runs if "delivered" in run]
 
 
