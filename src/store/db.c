@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "store/gather.h"
 #include "store/payload.h"
 
 #define BUSY_MS 2000 /* somebody writes by hand with sqlite3, or recovers the WAL just now */
@@ -66,7 +67,7 @@ int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e)
 	int rc;
 
 	(void)pthread_once(&once, set_up_sqlite); /* cannot fail with a valid once */
-	rc = sqlite3_open_v2(path, ret_db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	rc = sqlite3_open_v2(path, ret_db, flags | SQLITE_OPEN_NOMUTEX, gather_vfs());
 	if (rc != SQLITE_OK)
 		return error_set(e, db_errno(rc), "cannot open '%s': %s", path,
 				 *ret_db ? db_message(*ret_db) : sqlite3_errstr(rc));
