@@ -9,13 +9,10 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/file.h>
-#include <time.h>
 
 #include "core/clock.h"
 #include "core/config.h"
@@ -24,13 +21,10 @@
 #include "core/metrics.h"
 #include "store/checkpoint.h"
 #include "store/db.h"
-#include "store/schema.h"
+#include "store/store_file.h"
 #include "store/store_ops.h"
 #include "util/thread.h"
 
-#define STORE_MODE    0640 /* personal data: never for others */
-#define LOCK_WAIT_MS  1000
-#define LOCK_PAUSE_MS 10
 #define ROUTED_LAG_MS 100 /* how late the router's mark may be on disk */
 
 struct store {
@@ -336,98 +330,9 @@ bool store_is_healthy(struct store *s)
 	return atomic_load(&s->healthy);
 }
 
-/* A program that a killed daemon was about to start has its descriptors until exec, a moment after
- * the daemon's end. */
-static int wait_for_lock(int fd)
-{
-	const struct timespec pause = {.tv_nsec = LOCK_PAUSE_MS * 1000000L};
-	int left_ms = LOCK_WAIT_MS;
-
-	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
-		if (errno != EWOULDBLOCK || left_ms <= 0)
-			return -errno;
-		(void)nanosleep(&pause, NULL); /* cut short is as good */
-		left_ms -= LOCK_PAUSE_MS;
-	}
-	return 0;
-}
-
 int64_t store_committed_at_ms(struct store *s)
 {
 	return atomic_load(&s->committed_at_ms);
-}
-
-/* a second daemon on the same store would deliver everything twice */
-static int take_lock(struct store *s, const char *path, struct error *e)
-{
-	char lock_path[4096];
-	int n, r;
-
-	n = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-	if (n < 0 || (size_t)n >= sizeof(lock_path))
-		return error_set(e, -ENAMETOOLONG, "[store] path is too long");
-	s->lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
-	if (s->lock_fd < 0)
-		return error_set(e, -errno,
-				 "cannot create '%s': %s; its folder must exist and be writable",
-				 lock_path, error_name(errno));
-	r = wait_for_lock(s->lock_fd);
-	if (r < 0)
-		return error_set(e, r, "another riskhookd is using '%s'; stop it first", path);
-	return 0;
-}
-
-/* SQLite would create it readable by everybody */
-static int create_private(const char *path, struct error *e)
-{
-	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
-
-	if (fd < 0)
-		return error_set(e, -errno, "cannot open '%s': %s%s", path, error_name(errno),
-				 db_advice(-errno));
-	fd_close(fd);
-	return 0;
-}
-
-static int open_database(struct store *s, const char *path, struct error *e)
-{
-	int keep_wal = 1;
-	int r;
-
-	r = db_open(path, SQLITE_OPEN_READWRITE, &s->db, e);
-	if (r < 0)
-		return r;
-	/* readers without write permission need the WAL's files to be there */
-	(void)sqlite3_file_control(s->db, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_wal);
-	r = schema_migrate(s->db, path, e);
-	if (r < 0)
-		return r;
-	/* references are by construction; checking each would cost an index look-up a row */
-	r = db_exec(s->db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-			   "PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;"
-			   "PRAGMA foreign_keys=OFF;"
-			   "PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY");
-	if (r < 0)
-		return error_set(e, r, "cannot set up '%s': %s%s", path, db_message(s->db),
-				 db_advice(r));
-	return 0;
-}
-
-static int check_modes(struct store *s, const char *path, struct error *e)
-{
-	int64_t synchronous = 0, is_wal = 0;
-	int r;
-
-	r = db_integer(s->db, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &is_wal);
-	if (r < 0 || !is_wal) /* a file system without shared memory */
-		return error_set(
-			e, r < 0 ? r : -ENOTSUP,
-			"'%s' cannot be written in WAL mode; put it on a local file system", path);
-	r = db_integer(s->db, "PRAGMA synchronous", &synchronous);
-	if (r < 0 || synchronous < 2) /* FULL */
-		return error_set(e, r < 0 ? r : -ENOTSUP,
-				 "'%s' cannot be written with synchronous=FULL", path);
-	return 0;
 }
 
 static int open_store(struct store *s, const struct config *config, struct error *e)
@@ -435,13 +340,9 @@ static int open_store(struct store *s, const struct config *config, struct error
 	const char *path = config->store.path;
 	int r;
 
-	r = take_lock(s, path, e);
+	r = store_file_lock(path, &s->lock_fd, e);
 	if (r == 0)
-		r = create_private(path, e);
-	if (r == 0)
-		r = open_database(s, path, e);
-	if (r == 0)
-		r = check_modes(s, path, e);
+		r = store_file_open(path, &s->db, e);
 	if (r == 0)
 		r = writer_new(s->db, config->store.quarantine_max, &s->writer, e);
 	if (r < 0)
