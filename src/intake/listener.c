@@ -161,11 +161,12 @@ static void add_limits(struct mhd_options *o, const struct server_config *server
 static int start_daemon(struct listener *l, const struct server_config *server, struct gate *gate,
 			struct error *e)
 {
-	unsigned int flags = MHD_USE_EPOLL_INTERNAL_THREAD | MHD_ALLOW_SUSPEND_RESUME |
-			     MHD_USE_ITC | MHD_USE_ERROR_LOG | MHD_USE_NO_LISTEN_SOCKET;
+	unsigned int flags = MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG |
+			     MHD_USE_NO_LISTEN_SOCKET;
 	struct mhd_options options = {.n = 0};
 
 	add_limits(&options, server);
+	flags |= l->is_tls ? MHD_USE_POLL_INTERNAL_THREAD : MHD_USE_EPOLL_INTERNAL_THREAD;
 	if (l->is_tls) {
 		flags |= MHD_USE_TLS;
 		add_pointer(&options, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate());

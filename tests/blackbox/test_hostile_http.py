@@ -4,11 +4,13 @@ refused is stored; nobody else is harmed."""
 
 import contextlib
 import os
+import pathlib
 import re
 import resource
 import socket
 import ssl
 import subprocess
+import time
 
 import pytest
 
@@ -388,6 +390,22 @@ def test_others_are_served_beside_thousands_of_slow_connections(make_daemon, man
         wait_until(lambda: b"riskhook_connections 0" in daemon.admin("/metrics").body,
                    what="the connections are gone")
     assert_served(daemon)
+
+
+def processor_seconds(daemon):
+    fields = pathlib.Path(f"/proc/{daemon.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_half_a_handshake_costs_no_processor_time(make_daemon):
+    daemon = make_daemon({"server": {"request_timeout": "2s"}})
+    before = processor_seconds(daemon), time.monotonic()
+    held = open_many(daemon, 4, bytes.fromhex("160301020001"))
+    for sock in held:
+        assert sock.recv(1) == b"", "cut off when its time is over"
+        sock.close()
+    used = processor_seconds(daemon) - before[0]
+    assert used < (time.monotonic() - before[1]) / 10
 
 
 def test_connections_beyond_the_limit_are_refused_and_memory_is_bounded(make_daemon):
