@@ -95,6 +95,17 @@ void exchange_add_retry_after(struct MHD_Response *response, int64_t seconds)
 	exchange_add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
 }
 
+enum MHD_Result exchange_send(struct MHD_Connection *mhd, struct connection *connection,
+			      unsigned int status, struct MHD_Response *response)
+{
+	enum MHD_Result result;
+
+	connection_sends(connection);
+	result = MHD_queue_response(mhd, status, response);
+	MHD_destroy_response(response);
+	return result;
+}
+
 size_t exchange_patience(const struct intake *in)
 {
 	return 2 * (size_t)in->config->server.max_body;

@@ -52,6 +52,10 @@ struct MHD_Response *exchange_response(struct buf *body);
 void exchange_add_header(struct MHD_Response *response, const char *name, const char *value);
 void exchange_add_retry_after(struct MHD_Response *response, int64_t seconds); /* 0: none */
 
+/* queue @response, which is consumed. Return: for libmicrohttpd; MHD_NO ends the connection. */
+enum MHD_Result exchange_send(struct MHD_Connection *mhd, struct connection *connection,
+			      unsigned int status, struct MHD_Response *response);
+
 /* A refused body is best let pass, because a client that is still sending may not see an answer
  * that comes with the end of the connection. Up to so many bytes. */
 size_t exchange_patience(const struct intake *in);

@@ -193,7 +193,6 @@ static enum MHD_Result send_answer(struct request *r)
 	const struct outcome_rule *rule = outcome_rule(r->outcome);
 	struct buf body = BUF_INIT(ANSWER_MAX);
 	struct MHD_Response *response;
-	enum MHD_Result result;
 
 	count_outcome(r);
 	log_outcome(r);
@@ -203,10 +202,7 @@ static enum MHD_Result send_answer(struct request *r)
 	if (!response)
 		return MHD_NO;
 	add_headers(response, r);
-	connection_sends(r->connection);
-	result = MHD_queue_response(r->mhd, rule->status, response);
-	MHD_destroy_response(response);
-	return result;
+	return exchange_send(r->mhd, r->connection, rule->status, response);
 }
 
 /* ---- the store ---- */

@@ -81,7 +81,6 @@ static enum MHD_Result send_answer(struct token_request *r)
 	const struct token_rule *rule = token_rule(r->outcome);
 	struct buf body = BUF_INIT(TOKEN_ANSWER_MAX);
 	struct MHD_Response *response;
-	enum MHD_Result result;
 
 	metric_inc(rule->metric);
 	log_outcome(r);
@@ -91,10 +90,7 @@ static enum MHD_Result send_answer(struct token_request *r)
 	if (!response)
 		return MHD_NO;
 	add_headers(response, r);
-	connection_sends(r->connection);
-	result = MHD_queue_response(r->mhd, rule->status, response);
-	MHD_destroy_response(response);
-	return result;
+	return exchange_send(r->mhd, r->connection, rule->status, response);
 }
 
 /* ---- the store ---- */

@@ -9,28 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib.config import ENDPOINT
+from lib.disk import FAULTY_DISK, Disk
 from lib.events import body, new_id
-from lib.settings import BUILD, scaled
+from lib.settings import scaled
 from lib.waiting import wait_until
 
-FAULTY_DISK = BUILD / "power" / "faulty_disk.so"
 CLIENTS = 4
 PAUSE = 0.005  # between two posts of a client
 
 FAULTS = {"EIO on write": "i", "ENOSPC on write": "n", "EDQUOT on write": "q",
           "EIO on fdatasync": "s"}
-
-
-class Disk:
-    """What the daemon's writes meet (tests/power/faulty_disk.c)."""
-
-    def __init__(self, path):
-        self.path = path
-        self.path.write_bytes(b"0")
-
-    def set(self, fault):
-        with self.path.open("r+b") as control:
-            control.write(fault.encode())
 
 
 class Client:

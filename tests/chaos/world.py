@@ -11,6 +11,7 @@ import tempfile
 
 from lib.certificate import Certificate
 from lib.daemon import Daemon
+from lib.disk import FAULTY_DISK, Disk
 from lib.provider import Key, Provider
 from lib.settings import BUILD
 from lib.waiting import wait_until
@@ -19,7 +20,7 @@ from chaos import senders
 from chaos.handlers import Handlers
 from chaos.ledger import Ledger
 
-PRELOADS = [BUILD / "power" / "faulty_disk.so", BUILD / "chaos" / "wall_clock.so"]
+PRELOADS = [FAULTY_DISK, BUILD / "chaos" / "wall_clock.so"]
 HOUR = 3600
 
 
@@ -58,18 +59,6 @@ class Clock:
     def settle(self):
         """To the latest time that there ever was: nothing waits for a future that does not come."""
         self.set(self.latest)
-
-
-class Disk:
-    """What the daemon's writes meet (tests/power/faulty_disk.c)."""
-
-    def __init__(self, path):
-        self.path = path
-        self.path.write_bytes(b"0")
-
-    def set(self, fault):
-        with self.path.open("r+b") as control:
-            control.write(fault.encode())
 
 
 class World:
