@@ -257,16 +257,10 @@ check-layers:
 	@tests/lint/layers.sh
 
 check-unit: $(UNIT_BIN)
-	@failed=; for t in $(UNIT_BIN); do \
-		echo "== $$t"; $(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP $$t || failed="$$failed $$t"; \
-	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+	@$(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP tests/each.sh $(UNIT_BIN)
 
-# What the store says about its broken disks is of interest only when a test fails.
 check-power: $(POWER_BIN)
-	@failed=; for t in $(POWER_BIN); do \
-		echo "== $$t"; $(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP $$t 2>$$t.log || { \
-			failed="$$failed $$t"; tail -n 50 $$t.log >&2; }; \
-	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+	@$(TEST_RUN) CMOCKA_MESSAGE_OUTPUT=TAP tests/each.sh $(POWER_BIN)
 
 POINTS ?= 20000
 power: $(B)/power/power
