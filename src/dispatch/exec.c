@@ -2,6 +2,7 @@
 #include "dispatch/exec.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +13,9 @@
 #include "util/err.h"
 
 #define CHUNK (16 * 1024)
+
+#define PIPE_USUAL (64 * 1024)   /* pipe(7) */
+#define PIPE_MAX   (1024 * 1024) /* without privileges: /proc/sys/fs/pipe-max-size */
 
 /* More than is kept, so that `output_cut` is right; and a bound, because a descendant that lives on
  * could write for ever. */
@@ -46,6 +50,33 @@ struct run {
 	bool is_abandoned;
 };
 
+static void feed(struct run *run)
+{
+	struct slice input = run->request->input;
+	ssize_t n = 0;
+
+	if (run->n_sent < input.n)
+		n = write(run->in_fd, input.p + run->n_sent, input.n - run->n_sent);
+	if (n > 0)
+		run->n_sent += (size_t)n;
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	/* done; or EPIPE: a program that does not want the rest */
+	if (n < 0 || run->n_sent == input.n)
+		run->in_fd = fd_close(run->in_fd);
+}
+
+/* The input is in the pipe before the program begins, so that it does not take half of it for all
+ * of it when we are killed meanwhile. What is larger than a pipe may be follows while it reads. */
+static void fill_pipe(struct run *run)
+{
+	size_t n = run->request->input.n;
+
+	if (n > PIPE_USUAL) /* refused to who has too many already */
+		(void)fcntl(run->in_fd, F_SETPIPE_SZ, (int)MIN_OF(n, PIPE_MAX));
+	feed(run);
+}
+
 static int start(struct run *run)
 {
 	_cleanup_(fd_closep)
@@ -60,6 +91,7 @@ static int start(struct run *run)
 		return r;
 	child_in = fds[0];
 	run->in_fd = fds[1];
+	fill_pipe(run);
 	r = child_pipe(fds, 0);
 	if (r < 0)
 		return r;
@@ -92,22 +124,6 @@ static void on_abort(struct run *run)
 	run->ended_by = ENDED_BY_ABORT;
 	run->step = MAX_OF(run->step, STEP_KILL);
 	on_deadline(run);
-}
-
-static void feed(struct run *run)
-{
-	struct slice input = run->request->input;
-	ssize_t n = 0;
-
-	if (run->n_sent < input.n)
-		n = write(run->in_fd, input.p + run->n_sent, input.n - run->n_sent);
-	if (n > 0)
-		run->n_sent += (size_t)n;
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
-	/* done; or EPIPE: a program that does not want the rest */
-	if (n < 0 || run->n_sent == input.n)
-		run->in_fd = fd_close(run->in_fd);
 }
 
 /* Return: bytes read; 0 when there is nothing (more) just now */

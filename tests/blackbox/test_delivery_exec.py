@@ -98,6 +98,26 @@ def test_stdin_takes_a_body_larger_than_any_pipe(daemon, probe):
     assert probe.result("probe", delivery["delivery"]).stdin == raw
 
 
+@pytest.mark.parametrize("size", [0, 60_000, 900_000])
+def test_stdin_is_whole_when_the_daemon_is_killed(make_daemon, folder, size):
+    hook = script(folder, "hook", f"""
+        [ "$RISKHOOK_ATTEMPT" -ge 2 ] || kill -9 $PPID
+        cat > {folder}/body-$RISKHOOK_ATTEMPT.part
+        mv {folder}/body-$RISKHOOK_ATTEMPT.part {folder}/body-$RISKHOOK_ATTEMPT
+        """)
+    daemon = make_daemon({"handler h": {"type": "exec", "command": hook, **FAST}})
+    raw = body(padding="x" * size)
+    daemon.stored(raw)
+    first = folder / "body-1"
+    wait_until(first.exists, what="the program has read all that came")
+    assert first.read_bytes() == raw
+    daemon.kill9()  # which the hook has done
+    daemon.start()
+    second = folder / "body-2"
+    wait_until(second.exists, what="it comes again")
+    assert second.read_bytes() == raw
+
+
 def test_the_environment_is_the_documented_one_and_nothing_else(daemon, probe):
     event = envelope("probe", id="customer-1", decision="REVIEW", workflow="onboarding")
     seq = daemon.stored(encode(event))
