@@ -392,7 +392,7 @@ coverage:
 	@$(PYTHON) tests/coverage.py build/coverage
 
 # The unit tests without those that start programs or try bodies by the hundred thousand.
-VALGRIND_BIN := $(filter-out $(addprefix $(B)/unit/test_,handler_exec handler_unix dispatcher \
+VALGRIND_BIN := $(filter-out $(addprefix $(B)/unit/test_,handler_exec handler_unix dispatcher jq_host \
 	json_mutations),$(UNIT_BIN))
 check-valgrind: $(VALGRIND_BIN)
 	@$(MAKE) --no-print-directory deps-valgrind

