@@ -134,11 +134,8 @@ $(B)/power/call_faults: $(B)/obj/tests/power/wrap.o
 POWER_BIN := $(B)/power/power $(B)/power/io_faults $(B)/power/call_faults
 
 # a library for the daemon under test, free of sanitizers and counters
-$(B)/power/faulty_disk.so: tests/power/faulty_disk.c Makefile
-	@mkdir -p $(@D)
-	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
-
-$(B)/chaos/wall_clock.so: tests/chaos/wall_clock.c Makefile
+PRELOADS := $(B)/power/faulty_disk.so $(B)/chaos/wall_clock.so
+$(PRELOADS): $(B)/%.so: tests/%.c Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) -D_GNU_SOURCE -std=gnu11 -O2 -Wall -Wextra -Werror -fPIC -shared -o $@ $<
 
@@ -247,9 +244,6 @@ check:
 		check-blackbox || failed=1; \
 	$(MAKE) --no-print-directory check-reports || failed=1; \
 	exit $$failed
-
-# what the daemon under test is loaded with
-PRELOADS := $(B)/power/faulty_disk.so $(B)/chaos/wall_clock.so
 
 check-build: all $(UNIT_BIN) $(POWER_BIN) $(REPLAY_BIN) $(PRELOADS)
 

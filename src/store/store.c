@@ -72,13 +72,13 @@ static bool must_move(const struct store *s, const struct list *batch)
 	return s->is_move_due;
 }
 
-/* @ret_n: how many were written */
-static int write_ops(struct store *s, const struct list *batch, int64_t *ret_n)
+/* @moves: the router's mark first; @ret_n: how many were written */
+static int write_ops(struct store *s, const struct list *batch, bool moves, int64_t *ret_n)
 {
 	int r = 0;
 
 	*ret_n = 0;
-	if (must_move(s, batch)) {
+	if (moves) {
 		r = writer_move_router(s->writer, s->taken_seq);
 		++*ret_n;
 	}
@@ -101,7 +101,7 @@ static int write_batch(struct store *s, struct list *batch)
 	r = writer_begin(s->writer);
 	if (r < 0)
 		return r;
-	r = write_ops(s, batch, &n);
+	r = write_ops(s, batch, moves, &n);
 	if (r == 0)
 		r = writer_commit(s->writer);
 	if (r < 0) {
