@@ -59,11 +59,11 @@ static int read_secret(char *out, size_t max, size_t *ret_n)
 	int r;
 
 	if (is_terminal) {
-		put(stderr, "secret (is not shown): ");
 		quiet = old;
 		quiet.c_lflag &= ~(tcflag_t)ECHO;
 		if (tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet) < 0)
 			return -errno;
+		put(stderr, "secret (is not shown): "); /* what was typed before it is dropped */
 	}
 	r = read_all(out, max, is_terminal, ret_n);
 	if (is_terminal) {
