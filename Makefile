@@ -150,8 +150,8 @@ $(PRELOADS): $(B)/%.so: tests/%.c Makefile
 DEPS_BUILD := gcc libc6-dev pkg-config libmicrohttpd-dev libgnutls28-dev libssl-dev libjansson-dev \
 	libsqlite3-dev libzstd-dev libinih-dev libjq-dev libonig-dev libsystemd-dev \
 	libcurl4-openssl-dev libcjose-dev
-DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-pytest-xdist python3-jwt \
-	python3-cryptography curl openssl sqlite3 systemd
+DEPS_TEST := $(DEPS_BUILD) libcmocka-dev python3 python3-pytest python3-pytest-timeout \
+	python3-pytest-xdist python3-jwt python3-cryptography curl openssl sqlite3 systemd
 DEPS_LINT := $(DEPS_BUILD) libcmocka-dev clang libclang-rt-14-dev clang-format clang-tidy cppcheck \
 	valgrind
 DEPS_MODEL := gcc libc6-dev spin

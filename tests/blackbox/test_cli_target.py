@@ -82,7 +82,10 @@ def type_at_terminal(text, *arguments):
         while b"(is not shown): " not in seen:
             seen += os.read(ours, 1000)
         os.write(ours, text)
-        out, _ = process.communicate(timeout=scaled(30))
+        try:
+            out, _ = process.communicate(timeout=scaled(30))
+        finally:
+            process.kill()  # it still waits for the secret when it did not get it
         while True:
             try:
                 more = os.read(ours, 1000)
