@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "util/thread.h"
@@ -10,6 +11,8 @@
 #ifndef WAL_PAGES_BULK      /* the power-loss test wants checkpoints from small files, too */
 #define WAL_PAGES_BULK 4000 /* 16 MiB: the thread begins to copy */
 #endif
+#define REST_PAGES 64 /* so few are left to the store thread: about a millisecond */
+#define ROUNDS_MAX 8  /* with a reader that stays, or a disk that is slower than the commits */
 
 enum stage {
 	IDLE,      /* the WAL is short */
@@ -23,8 +26,11 @@ struct checkpointer {
 	sqlite3 *store_db; /* used by the store thread alone */
 	pthread_t thread;
 
+	_Atomic int wal_pages; /* after the last commit; set by the store thread */
+
 	/* owned by the store thread */
-	int wal_pages; /* after the last commit */
+	int begin_at; /* WAL pages with which a checkpoint begins */
+	bool is_over; /* one has ended since the last commit */
 
 	/* owned by the checkpoint thread */
 	sqlite3 *db;
@@ -41,14 +47,42 @@ static int on_wal_commit(void *arg, sqlite3 *db, const char *name, int pages)
 
 	(void)db;
 	(void)name;
-	c->wal_pages = pages;
+	atomic_store_explicit(&c->wal_pages, pages, memory_order_relaxed);
 	return SQLITE_OK;
 }
 
-/* Busy and I/O errors are no reason to stop: the WAL stays valid and the next round tries again. */
-static void checkpoint(sqlite3 *db)
+/* Busy and I/O errors are no reason to stop: the WAL stays valid and the next round tries again.
+ * Return: pages of the WAL that are copied, 0 when it failed */
+static int checkpoint(sqlite3 *db)
 {
-	(void)sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	int n_copied = 0;
+	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &n_copied);
+
+	return rc == SQLITE_OK ? MAX_OF(n_copied, 0) : 0;
+}
+
+/* SQLite syncs the database with the last page alone, which would be in the store thread. An error
+ * is met again there: the pages are not counted as copied before that sync. */
+static void sync_database(sqlite3 *db)
+{
+	sqlite3_file *file = NULL;
+
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
+	    file && file->pMethods)
+		(void)file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+}
+
+/* until few pages are left */
+static void copy_bulk(struct checkpointer *c)
+{
+	for (int round = 0; round < ROUNDS_MAX; round++) {
+		int n_copied = checkpoint(c->db);
+
+		sync_database(c->db);
+		if (atomic_load_explicit(&c->wal_pages, memory_order_relaxed) - n_copied <=
+		    REST_PAGES)
+			break;
+	}
 }
 
 static void *checkpointer_run(void *arg)
@@ -62,7 +96,7 @@ static void *checkpointer_run(void *arg)
 			continue;
 		}
 		mutex_unlock(&c->mx);
-		checkpoint(c->db);
+		copy_bulk(c);
 		mutex_lock(&c->mx);
 		if (c->stage == BULK)
 			c->stage = BULK_DONE;
@@ -90,6 +124,8 @@ int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_ch
 	if (!c)
 		return error_set(e, -ENOMEM, "out of memory");
 	c->store_db = db;
+	c->begin_at = WAL_PAGES_BULK;
+	atomic_init(&c->wal_pages, 0);
 	(void)pthread_mutex_init(&c->mx, NULL); /* cannot fail with default attributes on Linux */
 	cond_init(&c->changed);
 	r = open_connection(path, &c->db);
@@ -105,11 +141,21 @@ int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_ch
 	return 0;
 }
 
+/* A reader that stays keeps the WAL from starting anew; then the next checkpoint has as many new
+ * pages to copy as the first. */
+static void plan_next(struct checkpointer *c, int wal_pages)
+{
+	c->begin_at = WAL_PAGES_BULK + (wal_pages < WAL_PAGES_BULK ? 0 : wal_pages);
+	c->is_over = false;
+}
+
 void checkpointer_after_commit(struct checkpointer *c)
 {
-	bool rest = false;
+	int wal_pages = atomic_load_explicit(&c->wal_pages, memory_order_relaxed);
 
-	if (c->wal_pages < WAL_PAGES_BULK)
+	if (c->is_over)
+		plan_next(c, wal_pages);
+	if (wal_pages < c->begin_at)
 		return;
 	mutex_lock(&c->mx);
 	if (c->stage == IDLE) {
@@ -117,13 +163,11 @@ void checkpointer_after_commit(struct checkpointer *c)
 		pthread_cond_signal(&c->changed);
 	} else if (c->stage == BULK_DONE) {
 		c->stage = IDLE;
-		rest = true;
+		c->is_over = true;
 	}
 	mutex_unlock(&c->mx);
-	if (rest) {
-		checkpoint(c->store_db);
-		c->wal_pages = 0; /* the next commit tells the new length */
-	}
+	if (c->is_over)
+		(void)checkpoint(c->store_db);
 }
 
 void checkpointer_free(struct checkpointer *c)

@@ -2,9 +2,10 @@
 /*
  * Checkpoints: moving the WAL's pages into the database, off the commit path
  *
- * The bulk is copied by a thread of its own on a connection of its own while commits go on. A
- * passive checkpoint never reaches the end of a WAL that keeps growing, so the store thread copies
- * the short rest itself, between two commits; after that the next commit starts the WAL anew.
+ * The bulk is copied and synced by a thread of its own on a connection of its own while commits go
+ * on, again and again until it has nearly caught up. A passive checkpoint never reaches the end of
+ * a WAL that keeps growing, so the store thread copies the short rest itself, between two commits;
+ * after that the next commit starts the WAL anew.
  *
  * Private to store/.   Threads: checkpointer_after_commit() from the store thread, the rest from
  * its maker.
