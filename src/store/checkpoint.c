@@ -5,12 +5,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include "util/thread.h"
 
-#ifndef WAL_PAGES_BULK      /* the power-loss test wants checkpoints from small files, too */
-#define WAL_PAGES_BULK 4000 /* 16 MiB: the thread begins to copy */
+#ifndef WAL_PAGES_BULK       /* the power-loss test wants checkpoints from small files, too */
+#define WAL_PAGES_BULK 12000 /* 48 MiB: the thread begins to copy */
 #endif
+#define BACKGROUND_NICE 10
 #define REST_PAGES 64 /* so few are left to the store thread: about a millisecond */
 #define ROUNDS_MAX 8  /* with a reader that stays, or a disk that is slower than the commits */
 
@@ -89,6 +92,8 @@ static void *checkpointer_run(void *arg)
 {
 	struct checkpointer *c = arg;
 
+	/* of this thread alone: who waits for a commit goes first */
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
 	mutex_lock(&c->mx);
 	while (c->stage != STOPPING) {
 		if (c->stage != BULK) {

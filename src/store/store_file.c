@@ -74,9 +74,9 @@ static int set_up(sqlite3 *db, const char *path, struct error *e)
 		return r;
 	/* references are by construction; checking each would cost an index look-up a row */
 	r = db_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-			"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=67108864;"
+			"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=134217728;"
 			"PRAGMA foreign_keys=OFF;"
-			"PRAGMA cache_size=-16384; PRAGMA temp_store=MEMORY");
+			"PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY");
 	if (r < 0)
 		return error_set(e, r, "cannot set up '%s': %s%s", path, db_message(db),
 				 db_advice(r));
