@@ -15,11 +15,12 @@ static const char sql_open_replays[] =
 /* the filters are the row's own, so that nobody has to carry them */
 static const char sql_history[] =
 	"SELECT " ROUTABLE_COLUMNS " FROM events"
-	"  JOIN (SELECT since, until, event_type AS type, eval_id AS evaluation FROM replays"
+	"  JOIN (SELECT since, until, event_type AS type, eval_id AS wanted FROM replays"
 	"         WHERE replay = ?1)"
 	" WHERE seq > ?2 AND seq <= ?3 AND received_at >= since"
 	"   AND (until = 0 OR received_at < until)"
-	"   AND (type = '' OR event_type = type) AND (evaluation = '' OR eval_id = evaluation)"
+	"   AND (type = '' OR event_type = type) AND (wanted = '' OR evaluation ="
+	"        (SELECT v.evaluation FROM evaluations AS v WHERE v.eval_id = wanted))"
 	" ORDER BY seq LIMIT ?4";
 
 int drive_paused(struct reader *reader, int (*visit)(const char *handler, void *arg), void *arg)

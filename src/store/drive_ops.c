@@ -44,9 +44,9 @@ static const char *const sql[STATEMENTS] = {
 	/* it has the turn unless another one has: then it comes next, because its number is lower */
 	[DELIVERY_RETRY] =
 		"UPDATE deliveries AS d SET state = 'pending', due_at = ?2, retry_since = ?2,"
-		" changed_at = ?2, ready = d.eval_id = '' OR NOT EXISTS ("
+		" changed_at = ?2, ready = d.evaluation = 0 OR NOT EXISTS ("
 		"  SELECT 1 FROM deliveries AS live WHERE live.handler = d.handler"
-		"     AND live.eval_id = d.eval_id AND live.eval_id <> ''"
+		"     AND live.evaluation = d.evaluation AND live.evaluation <> 0"
 		"     AND live.state IN ('pending', 'running', 'held'))"
 		" WHERE delivery = ?1 AND NOT EXISTS (" /* nothing is left to be delivered */
 		"  SELECT 1 FROM events AS e WHERE e.seq = d.seq AND e.erased_at > 0)",

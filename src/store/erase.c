@@ -36,8 +36,8 @@ static const char *const sql_erase[] = {
 	" WHERE delivery IN (SELECT delivery FROM deliveries WHERE seq = ?1)",
 	"UPDATE deliveries SET reason = '' WHERE seq = ?1",
 	"UPDATE evaluations SET customer_id = ''"
-	" WHERE eval_id = (SELECT eval_id FROM events WHERE seq = ?1) AND customer_id <> ''"
-	"   AND NOT EXISTS (SELECT 1 FROM events WHERE events.eval_id = evaluations.eval_id"
+	" WHERE evaluation = (SELECT evaluation FROM events WHERE seq = ?1) AND customer_id <> ''"
+	"   AND NOT EXISTS (SELECT 1 FROM events WHERE events.evaluation = evaluations.evaluation"
 	"                   AND erased_at = 0)",
 };
 

@@ -50,7 +50,7 @@ const char *attempt_outcome_name(enum attempt_outcome outcome);
 /* What the router needs to know of an event. */
 struct routable {
 	int64_t seq;
-	struct slice event_type, category, eval_id, decision, workflow, environment, endpoint;
+	struct slice event_type, category, decision, workflow, environment, endpoint;
 	bool test;
 	bool wrong_environment; /* differs from the endpoint's `environment`: goes to nobody */
 };

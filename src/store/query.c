@@ -20,6 +20,8 @@
 	"strftime('%Y-%m-%dT%H:%M:%S', " column " / 1000000, 'unixepoch')"                         \
 	" || printf('.%03dZ', " column " / 1000 % 1000)"
 
+#define EVALUATION "(SELECT evaluation FROM evaluations WHERE eval_id = ?)"
+
 enum clause_kind {
 	CLAUSE_TEXT,   /* const char *; NULL: left out */
 	CLAUSE_NUMBER, /* int64_t; 0: left out */
@@ -36,7 +38,7 @@ static const struct clause event_clauses[] = {
 	{CLAUSE_TEXT, offsetof(struct event_filter, event_type),
 	 " AND lower(?) IN (e.event_type, lower(e.original_type))"},
 	{CLAUSE_TEXT, offsetof(struct event_filter, category), " AND e.category = lower(?)"},
-	{CLAUSE_TEXT, offsetof(struct event_filter, eval_id), " AND e.eval_id = ?"},
+	{CLAUSE_TEXT, offsetof(struct event_filter, eval_id), " AND e.evaluation = " EVALUATION},
 	{CLAUSE_TEXT, offsetof(struct event_filter, customer_id), " AND e.customer_id = ?"},
 	{CLAUSE_TEXT, offsetof(struct event_filter, decision),
 	 " AND e.decision = ? COLLATE NOCASE"},
@@ -56,7 +58,7 @@ static const struct clause delivery_clauses[] = {
 	{CLAUSE_NUMBER, offsetof(struct delivery_filter, seq), " AND d.seq = ?"},
 	{CLAUSE_NUMBER, offsetof(struct delivery_filter, since), " AND d.created_at >= ?"},
 	{CLAUSE_TEXT, offsetof(struct delivery_filter, eval_id),
-	 " AND d.seq IN (SELECT seq FROM events WHERE eval_id = ?)"},
+	 " AND d.seq IN (SELECT seq FROM events WHERE evaluation = " EVALUATION ")"},
 };
 
 /* `SELECT * FROM (newest first, limited) ORDER BY` the same key ascending */
@@ -111,7 +113,12 @@ static const char sql_paused[] = "SELECT handler, " ISO(
 	"paused_at") " AS paused_at FROM handlers WHERE paused_at > 0 ORDER BY handler";
 
 static const char sql_event_by_seq[] = "SELECT * FROM event_log WHERE seq = ?";
-static const char sql_event_by_id[] = "SELECT * FROM event_log WHERE event_id = ? ORDER BY seq";
+/* run by run, as the index is made (sql/007_evaluations.sql) */
+static const char sql_event_by_id[] =
+	"WITH RECURSIVE runs (run) AS (SELECT max(seq) / 1024 FROM events UNION ALL"
+	" SELECT run - 1 FROM runs WHERE run > 0)"
+	" SELECT v.* FROM runs CROSS JOIN events AS e ON e.seq / 1024 = run AND e.event_id = ?"
+	" JOIN event_log AS v USING (seq) ORDER BY v.seq";
 static const char sql_payload[] =
 	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?";
 static const char sql_evaluation[] = "SELECT * FROM evaluation_log WHERE eval_id = ?";
@@ -125,10 +132,11 @@ static const char sql_attempts[] =
 
 static const char sql_conflicts[] =
 	"SELECT * FROM (SELECT c.conflict, c.seq, e.event_id, e.event_type,"
-	"       nullif(e.eval_id, '') AS eval_id, c.endpoint, c.credential, c.address, " ISO(
+	"       v.eval_id, c.endpoint, c.credential, c.address, " ISO(
 		"c.received_at") " AS received_at, c.posts, length(c.body) AS bytes,"
 				 "       lower(hex(c.body_sha256)) AS body_sha256"
 				 "  FROM conflicts AS c JOIN events AS e USING (seq)"
+				 "  LEFT JOIN evaluations AS v ON v.evaluation = e.evaluation"
 				 " WHERE ?1 = 0 OR c.conflict = ?1 ORDER BY c.conflict DESC LIMIT "
 				 "?2) ORDER BY conflict";
 

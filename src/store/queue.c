@@ -21,10 +21,11 @@ static const char sql_unrouted[] =
 	"       coalesce((SELECT a.started_at FROM attempts AS a WHERE a.delivery = d.delivery"    \
 	"                    AND a.started_at >= d.retry_since ORDER BY a.attempt LIMIT 1), 0),"   \
 	"       e.test,"                                                                           \
-	"       d.replay > 0, d.handler, e.event_id, e.event_type, e.category, e.eval_id,"         \
-	"       e.customer_id, e.decision, e.workflow, e.environment, e.endpoint,"                 \
-	"       payload_decode(p.body, p.encoding)"                                                \
+	"       d.replay > 0, d.handler, e.event_id, e.event_type, e.category,"                    \
+	"       coalesce(v.eval_id, ''), e.customer_id, e.decision, e.workflow, e.environment,"    \
+	"       e.endpoint, payload_decode(p.body, p.encoding)"                                    \
 	"  FROM deliveries AS d JOIN events AS e USING (seq) JOIN payloads AS p USING (seq)"       \
+	"  LEFT JOIN evaluations AS v ON v.evaluation = d.evaluation"                              \
 	" WHERE d.handler = ?1 AND d.state = 'pending' AND d.ready = ?4 AND d.due_at <= ?2"
 #define JOB_ORDER " ORDER BY d.due_at, d.delivery LIMIT ?3"
 
@@ -32,9 +33,9 @@ static const char sql_due_unordered[] = JOB_COLUMNS JOB_ORDER;
 
 /* the second look is for a handler that was `order = none` a moment ago and still runs several */
 static const char sql_due_ordered[] =
-	JOB_COLUMNS " AND (d.eval_id = '' OR NOT EXISTS ("
+	JOB_COLUMNS " AND (d.evaluation = 0 OR NOT EXISTS ("
 		    "       SELECT 1 FROM deliveries AS other"
-		    "        WHERE other.handler = d.handler AND other.eval_id = d.eval_id"
+		    "        WHERE other.handler = d.handler AND other.evaluation = d.evaluation"
 		    "          AND other.state = 'running'))" JOB_ORDER;
 
 static const char sql_next_due[] =
@@ -63,13 +64,12 @@ int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable 
 			.seq = sqlite3_column_int64(stmt, 0),
 			.event_type = db_column(stmt, 1),
 			.category = db_column(stmt, 2),
-			.eval_id = db_column(stmt, 3),
-			.decision = db_column(stmt, 4),
-			.workflow = db_column(stmt, 5),
-			.environment = db_column(stmt, 6),
-			.endpoint = db_column(stmt, 7),
-			.test = sqlite3_column_int(stmt, 8),
-			.wrong_environment = sqlite3_column_int(stmt, 9),
+			.decision = db_column(stmt, 3),
+			.workflow = db_column(stmt, 4),
+			.environment = db_column(stmt, 5),
+			.endpoint = db_column(stmt, 6),
+			.test = sqlite3_column_int(stmt, 7),
+			.wrong_environment = sqlite3_column_int(stmt, 8),
 		};
 
 		r = visit(&event, arg);

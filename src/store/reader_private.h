@@ -35,7 +35,7 @@ int reader_statement(struct reader *reader, enum reader_statement id, const char
 
 /* the columns of `events` that queue_visit_routable() takes */
 #define ROUTABLE_COLUMNS                                                                           \
-	"seq, event_type, category, eval_id, decision, workflow, environment, endpoint, test,"     \
+	"seq, event_type, category, decision, workflow, environment, endpoint, test,"              \
 	" wrong_environment"
 
 /* step through routable events and reset; Return: 0, what @visit returned, or a negative errno */

@@ -165,21 +165,48 @@ static int64_t own_time(struct slice state, int64_t at, int64_t received_at)
 	return at ? at : received_at;
 }
 
-/* EVALUATION_INSERT or EVALUATION_UPDATE: they have the same parameters */
-static int write_evaluation(struct writer *w, enum statement id, const struct event_op *op)
+/* EVALUATION_INSERT or EVALUATION_UPDATE: they have the same parameters. @evaluation: 0 for a new
+ * one. A test delivery says nothing of the evaluation, but its dedup key needs the number. */
+static int write_evaluation(struct writer *w, enum statement id, const struct event_op *op,
+			    int64_t evaluation)
 {
-	const struct event *ev = op->event;
+	static const struct event nothing;
+	const struct event *ev = op->event->test ? &nothing : op->event;
 	int64_t received_at = op->from.received_at;
 
-	return run(w, id, "ttttttttiiii", ev->eval_id, ev->customer_id, ev->workflow,
-		   ev->environment, ev->decision, ev->status, ev->sub_status, ev->eval_status,
-		   own_time(ev->decision, ev->decision_at, received_at),
+	return run(w, id, "ittttttttiiiii", evaluation, op->event->eval_id, ev->customer_id,
+		   ev->workflow, ev->environment, ev->decision, ev->status, ev->sub_status,
+		   ev->eval_status, own_time(ev->decision, ev->decision_at, received_at),
 		   own_time(ev->status, ev->state_at, received_at),
-		   own_time(ev->eval_status, ev->state_at, received_at), received_at);
+		   own_time(ev->eval_status, ev->state_at, received_at), received_at,
+		   (int64_t)!op->event->test);
+}
+
+/* Return: 0; *@ret is 0 when there is none, for want of an eval_id or because it is the first */
+static int find_evaluation(struct writer *w, const struct event *ev, int64_t *ret)
+{
+	int r;
+
+	*ret = 0;
+	if (slice_is_empty(ev->eval_id))
+		return 0;
+	r = find(w, EVALUATION_FIND, "t", ev->eval_id);
+	if (r == 0)
+		*ret = sqlite3_column_int64(w->statements[EVALUATION_FIND], 0);
+	sqlite3_reset(w->statements[EVALUATION_FIND]);
+	return r == -ENODATA ? 0 : r;
+}
+
+static int insert_evaluation(struct writer *w, const struct event_op *op, int64_t *ret)
+{
+	int r = write_evaluation(w, EVALUATION_INSERT, op, 0);
+
+	*ret = sqlite3_last_insert_rowid(w->db);
+	return r;
 }
 
 /* has a newer decision arrived before this one? */
-static int is_late(struct writer *w, const struct event_op *op, bool *ret_late)
+static int is_late(struct writer *w, const struct event_op *op, int64_t evaluation, bool *ret_late)
 {
 	const struct event *ev = op->event;
 	int r;
@@ -187,7 +214,7 @@ static int is_late(struct writer *w, const struct event_op *op, bool *ret_late)
 	*ret_late = false;
 	if (slice_is_empty(ev->decision))
 		return 0;
-	r = find(w, EVALUATION_IS_NEWER, "ti", ev->eval_id,
+	r = find(w, EVALUATION_IS_NEWER, "ii", evaluation,
 		 own_time(ev->decision, ev->decision_at, op->from.received_at));
 	if (r < 0)
 		return r == -ENODATA ? 0 : r;
@@ -198,35 +225,32 @@ static int is_late(struct writer *w, const struct event_op *op, bool *ret_late)
 
 /* Two plain statements and not an upsert: SQLite keeps a journal of its own for each statement that
  * could fail half-way, and copies every page that it touches. */
-static int project_evaluation(struct writer *w, const struct event_op *op)
+static int update_evaluation(struct writer *w, const struct event_op *op, int64_t evaluation)
 {
 	bool late = false;
 	int r;
 
-	if (slice_is_empty(op->event->eval_id) || op->event->test)
+	if (op->event->test)
 		return 0;
-	r = write_evaluation(w, EVALUATION_INSERT, op);
-	if (r < 0 || sqlite3_changes(w->db) > 0)
-		return r;
-	r = write_evaluation(w, EVALUATION_UPDATE, op);
+	r = write_evaluation(w, EVALUATION_UPDATE, op, evaluation);
 	if (r == 0)
-		r = is_late(w, op, &late);
+		r = is_late(w, op, evaluation, &late);
 	if (r < 0 || !late)
 		return r;
-	return run(w, EVALUATION_RECOUNT, "t", op->event->eval_id);
+	return run(w, EVALUATION_RECOUNT, "i", evaluation);
 }
 
-static int insert_event(struct writer *w, const struct event_op *op)
+static int insert_event(struct writer *w, const struct event_op *op, int64_t evaluation)
 {
 	const struct event *ev = op->event;
 	const struct provenance *from = &op->from;
 
 	return run(w, EVENT_INSERT,
-		   "ttttittttttttt"
+		   "itttittttttttt"
 		   "iiiii"
 		   "ttt"
 		   "ib",
-		   ev->eval_id, ev->event_type, dedup_id(op), ev->event_id, (int64_t)ev->id_derived,
+		   evaluation, ev->event_type, dedup_id(op), ev->event_id, (int64_t)ev->id_derived,
 		   ev->original_type, slice_of(event_category_name(ev->category)), ev->customer_id,
 		   ev->decision, ev->status, ev->sub_status, ev->eval_status, ev->workflow,
 		   ev->environment, (int64_t)op->wrong_environment, (int64_t)ev->test, ev->event_at,
@@ -235,13 +259,13 @@ static int insert_event(struct writer *w, const struct event_op *op)
 }
 
 /* Is the key taken? Then op->seq and op->stored say by whom. Return: 0, -ENODATA: it is free. */
-static int find_event(struct writer *w, struct event_op *op)
+static int find_event(struct writer *w, struct event_op *op, int64_t evaluation)
 {
 	const struct event *ev = op->event;
 	struct slice first;
 	int r;
 
-	r = find(w, EVENT_FIND, "ttt", ev->eval_id, ev->event_type, dedup_id(op));
+	r = find(w, EVENT_FIND, "itt", evaluation, ev->event_type, dedup_id(op));
 	if (r < 0)
 		return r;
 	op->seq = sqlite3_column_int64(w->statements[EVENT_FIND], 0);
@@ -269,25 +293,51 @@ static int insert_payload(struct writer *w, const struct event_op *op)
 		   (int64_t)op->payload->encoding);
 }
 
-static int run_event(struct writer *w, struct store_op *base)
+static int write_event(struct writer *w, struct event_op *op, int64_t evaluation)
 {
-	struct event_op *op = container_of(base, struct event_op, op);
-	int r;
+	int r = insert_event(w, op, evaluation);
 
-	r = find_event(w, op); /* one thread writes, so what is free stays free */
-	if (r == 0)
-		return note_repetition(w, op);
-	if (r != -ENODATA)
-		return r;
-	r = insert_event(w, op);
 	if (r < 0)
 		return r;
 	op->stored = EVENT_STORED;
 	op->seq = sqlite3_last_insert_rowid(w->db);
-	r = insert_payload(w, op);
+	return insert_payload(w, op);
+}
+
+/* the first event of an evaluation, which can repeat none */
+static int run_first_event(struct writer *w, struct event_op *op)
+{
+	int64_t evaluation;
+	int r = insert_evaluation(w, op, &evaluation);
+
+	return r < 0 ? r : write_event(w, op, evaluation);
+}
+
+/* @evaluation: 0: the event has no eval_id */
+static int run_next_event(struct writer *w, struct event_op *op, int64_t evaluation)
+{
+	int r = find_event(w, op, evaluation); /* one thread writes: what is free stays free */
+
+	if (r == 0)
+		return note_repetition(w, op);
+	if (r == -ENODATA)
+		r = write_event(w, op, evaluation);
+	if (r < 0 || evaluation == 0)
+		return r;
+	return update_evaluation(w, op, evaluation);
+}
+
+static int run_event(struct writer *w, struct store_op *base)
+{
+	struct event_op *op = container_of(base, struct event_op, op);
+	int64_t evaluation;
+	int r = find_evaluation(w, op->event, &evaluation);
+
 	if (r < 0)
 		return r;
-	return project_evaluation(w, op);
+	if (evaluation == 0 && !slice_is_empty(op->event->eval_id))
+		return run_first_event(w, op);
+	return run_next_event(w, op, evaluation);
 }
 
 static int run_quarantine(struct writer *w, struct store_op *base)

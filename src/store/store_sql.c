@@ -7,14 +7,14 @@ const char *const store_sql[STATEMENTS] = {
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
 	[EVENT_INSERT] =
-		"INSERT INTO events (eval_id, event_type, dedup_id, event_id, id_derived,"
+		"INSERT INTO events (evaluation, event_type, dedup_id, event_id, id_derived,"
 		" original_type, category, customer_id, decision, status, sub_status, eval_status,"
 		" workflow, environment, wrong_environment, test, event_at, decision_at,"
 		" received_at, endpoint, credential, address, body_bytes, body_sha256)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
 		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
 	[EVENT_FIND] = "SELECT seq, body_sha256 FROM events"
-		       " WHERE eval_id = ?1 AND event_type = ?2 AND dedup_id = ?3",
+		       " WHERE evaluation = ?1 AND event_type = ?2 AND dedup_id = ?3",
 	[EVENT_COUNT_DUPLICATE] = "UPDATE events SET duplicates = duplicates + 1 WHERE seq = ?1",
 	[PAYLOAD_INSERT] = "INSERT INTO payloads (seq, body, encoding) VALUES (?1, ?2, ?3)",
 	[CONFLICT_INSERT] =
@@ -22,40 +22,42 @@ const char *const store_sql[STATEMENTS] = {
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 		" ON CONFLICT (seq, body_sha256) DO UPDATE SET posts = posts + 1",
 	/* each state by the events' own times; 0 stands with a state that was not given */
+	[EVALUATION_FIND] = "SELECT evaluation FROM evaluations WHERE eval_id = ?1",
 	[EVALUATION_INSERT] =
-		"INSERT OR IGNORE INTO evaluations (eval_id, customer_id, workflow, environment,"
+		"INSERT INTO evaluations (evaluation, eval_id, customer_id, workflow, environment,"
 		" decision, status, sub_status, eval_status, decision_at, status_at,"
 		" eval_status_at, first_seen, last_seen, events, decision_changes)"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12, 1, 0)",
+		" VALUES (nullif(?1, 0), ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?13,"
+		" ?14, 0)",
 	[EVALUATION_UPDATE] =
 		"UPDATE evaluations SET"
-		" customer_id = coalesce(nullif(?2, ''), customer_id),"
-		" workflow = coalesce(nullif(?3, ''), workflow),"
-		" environment = coalesce(nullif(?4, ''), environment),"
-		" decision_changes = decision_changes + iif(?9 >= decision_at"
-		"  AND decision <> '' AND ?5 <> decision COLLATE NOCASE, 1, 0),"
-		" decision = iif(?9 >= decision_at, ?5, decision),"
-		" decision_at = max(?9, decision_at),"
-		" status = iif(?10 >= status_at, ?6, status),"
-		" sub_status = iif(?10 >= status_at, ?7, sub_status),"
-		" status_at = max(?10, status_at),"
-		" eval_status = iif(?11 >= eval_status_at, ?8, eval_status),"
-		" eval_status_at = max(?11, eval_status_at),"
-		" first_seen = min(?12, first_seen),"
-		" last_seen = max(?12, last_seen),"
-		" events = events + 1"
-		" WHERE eval_id = ?1",
+		" customer_id = coalesce(nullif(?3, ''), customer_id),"
+		" workflow = coalesce(nullif(?4, ''), workflow),"
+		" environment = coalesce(nullif(?5, ''), environment),"
+		" decision_changes = decision_changes + iif(?10 >= decision_at"
+		"  AND decision <> '' AND ?6 <> decision COLLATE NOCASE, 1, 0),"
+		" decision = iif(?10 >= decision_at, ?6, decision),"
+		" decision_at = max(?10, decision_at),"
+		" status = iif(?11 >= status_at, ?7, status),"
+		" sub_status = iif(?11 >= status_at, ?8, sub_status),"
+		" status_at = max(?11, status_at),"
+		" eval_status = iif(?12 >= eval_status_at, ?9, eval_status),"
+		" eval_status_at = max(?12, eval_status_at),"
+		" first_seen = iif(events = 0, ?13, min(?13, first_seen)),"
+		" last_seen = max(?13, last_seen),"
+		" events = events + ?14"
+		" WHERE evaluation = ?1",
 	[EVALUATION_IS_NEWER] =
-		"SELECT 1 FROM evaluations WHERE eval_id = ?1 AND decision_at > ?2",
+		"SELECT 1 FROM evaluations WHERE evaluation = ?1 AND decision_at > ?2",
 	/* a decision that arrives late belongs between two others: count along the time line */
 	[EVALUATION_RECOUNT] =
 		"UPDATE evaluations SET decision_changes = ("
 		" SELECT count(*) FROM ("
 		"  SELECT decision, lag(decision) OVER"
 		"         (ORDER BY iif(decision_at > 0, decision_at, received_at), seq) AS before"
-		"    FROM events WHERE eval_id = ?1 AND decision <> '' AND NOT test)"
+		"    FROM events WHERE evaluation = ?1 AND decision <> '' AND NOT test)"
 		"  WHERE before <> decision COLLATE NOCASE)"
-		" WHERE eval_id = ?1",
+		" WHERE evaluation = ?1",
 	/* not an upsert: that would use up ids, and the bound counts them */
 	[QUARANTINE_AGAIN] = "UPDATE quarantine SET posts = posts + 1, received_at = ?2"
 			     " WHERE body_sha256 = ?1",
@@ -65,18 +67,18 @@ const char *const store_sql[STATEMENTS] = {
 	[QUARANTINE_PRUNE] = "DELETE FROM quarantine WHERE quarantine <="
 			     " (SELECT max(quarantine) FROM quarantine) - ?1",
 	[DELIVERY_INSERT] =
-		"INSERT INTO deliveries (seq, handler, eval_id, state, replay, ready, due_at,"
+		"INSERT INTO deliveries (seq, handler, evaluation, state, replay, ready, due_at,"
 		" created_at, retry_since, changed_at)"
-		" SELECT seq, ?2, eval_id, 'pending', ?4, eval_id = '' OR NOT EXISTS ("
+		" SELECT seq, ?2, evaluation, 'pending', ?4, evaluation = 0 OR NOT EXISTS ("
 		"  SELECT 1 FROM deliveries AS live WHERE live.handler = ?2"
-		"     AND live.eval_id = e.eval_id AND live.eval_id <> ''"
+		"     AND live.evaluation = e.evaluation AND live.evaluation <> 0"
 		"     AND live.state IN ('pending', 'running', 'held')), ?3, ?3, ?3, ?3"
 		" FROM events AS e WHERE seq = ?1 AND erased_at = 0"
 		" ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[DELIVERY_INSERT_DEAD] =
-		"INSERT INTO deliveries (seq, handler, eval_id, state, attempts, replay, due_at,"
+		"INSERT INTO deliveries (seq, handler, evaluation, state, attempts, replay, due_at,"
 		" created_at, retry_since, changed_at, outcome, reason)"
-		" SELECT seq, ?2, eval_id, 'dead', 1, ?5, ?3, ?3, ?3, ?3, 'failed', ?4 FROM events"
+		" SELECT seq, ?2, evaluation, 'dead', 1, ?5, ?3, ?3, ?3, ?3, 'failed', ?4 FROM events"
 		" WHERE seq = ?1 AND erased_at = 0 ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[ATTEMPT_INSERT_FAILED] =
 		"INSERT INTO attempts (delivery, attempt, started_at, ended_at, outcome, reason)"
@@ -102,7 +104,7 @@ const char *const store_sql[STATEMENTS] = {
 		"UPDATE deliveries SET ready = 1 WHERE delivery = ("
 		" SELECT live.delivery FROM deliveries AS ended, deliveries AS live"
 		"  WHERE ended.delivery = ?1 AND ended.ready AND live.handler = ended.handler"
-		"    AND live.eval_id = ended.eval_id AND live.eval_id <> ''"
+		"    AND live.evaluation = ended.evaluation AND live.evaluation <> 0"
 		"    AND live.state IN ('pending', 'running', 'held')"
 		"  ORDER BY live.delivery LIMIT 1)",
 	[USE_UPSERT] = "INSERT INTO uses (kind, name, used_at) VALUES (?1, ?2, ?3)"

@@ -55,23 +55,31 @@ def fill(path, handler, n, evaluations):
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA synchronous = OFF")
         first = db.execute("SELECT coalesce(max(seq), 0) FROM events").fetchone()[0]
+        before = db.execute("SELECT coalesce(max(evaluation), 0) FROM evaluations").fetchone()[0]
+        db.execute("""
+            WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :evaluations)
+            INSERT INTO evaluations
+            SELECT :before + i, 'eval-' || (:before + i), '', '', '', '', '', '', '', 0, 0, 0, :now,
+                   :now, 1, 0 FROM n""",
+                   {"evaluations": evaluations, "before": before, "now": time.time_ns() // 1000})
         db.execute("""
             WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < :n)
-            INSERT INTO events (seq, eval_id, event_type, dedup_id, event_id, id_derived,
+            INSERT INTO events (seq, evaluation, event_type, dedup_id, event_id, id_derived,
                 original_type, category, customer_id, decision, status, sub_status, eval_status,
                 workflow, environment, wrong_environment, test, event_at, decision_at, received_at,
                 endpoint, credential, address, duplicates, body_bytes, body_sha256)
-            SELECT :first + i, 'eval-' || (i % :evaluations), 'evaluation_completed',
+            SELECT :first + i, :before + 1 + i % :evaluations, 'evaluation_completed',
                 'evt-' || (:first + i), 'evt-' || (:first + i), 0, '', 'evaluation', '', 'ACCEPT', '',
                 '', '', '', '', 0, 0, 0, 0, :now, 'riskos', 'c', '127.0.0.1', 0, length(:body), x'00'
-            FROM n""", {"n": n, "first": first, "evaluations": evaluations, "body": BODY,
+            FROM n""", {"n": n, "first": first, "before": before,
+                        "evaluations": evaluations, "body": BODY,
                         "now": time.time_ns() // 1000})
         db.execute("INSERT INTO payloads (seq, body) SELECT seq, CAST(? AS BLOB) FROM events"
                    " WHERE seq > ?", (BODY, first))
         db.execute("""
-            INSERT INTO deliveries (seq, handler, eval_id, state, ready, due_at, created_at,
+            INSERT INTO deliveries (seq, handler, evaluation, state, ready, due_at, created_at,
                                     retry_since, changed_at)
-            SELECT seq, ?, eval_id, 'pending', seq - ? <= ?, ?, ?, ?, 0 FROM events WHERE seq > ?""",
+            SELECT seq, ?, evaluation, 'pending', seq - ? <= ?, ?, ?, ?, 0 FROM events WHERE seq > ?""",
                    (handler, first, evaluations, *[time.time_ns() // 1000] * 3, first))
         db.execute("UPDATE router SET routed_seq = (SELECT max(seq) FROM events)")
         db.commit()

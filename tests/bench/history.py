@@ -16,35 +16,33 @@ BODY = b'{"event_type": "evaluation_completed", "data": {"decision": "REVIEW"}}'
 DAYS = 365
 
 SQL_EVENTS = """
-    INSERT INTO events (seq, eval_id, event_type, dedup_id, event_id, id_derived, original_type,
+    INSERT INTO events (seq, evaluation, event_type, dedup_id, event_id, id_derived, original_type,
         category, customer_id, decision, status, sub_status, eval_status, workflow, environment,
         wrong_environment, test, event_at, decision_at, received_at, endpoint, credential, address,
         body_bytes, body_sha256)
     WITH RECURSIVE
         n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n),
-        row (i, at, event_id, eval_id, event_type) AS (
+        row (i, at, event_id, evaluation, event_type) AS (
             SELECT i, :now - (:n - i) * :step,
                    printf('%08x-8f00-4000-8000-%012d', i * 2246822519 & 4294967295, i),
-                   printf('%08x-8f00-4000-9000-%012d', (i + 1) / 2 * 2654435761 & 4294967295,
-                          (i + 1) / 2),
+                   (i + 1) / 2,
                    iif(i % 2, 'evaluation_paused', 'evaluation_completed') FROM n)
-    SELECT i, eval_id, event_type, event_id, event_id, 0, event_type, 'evaluation',
+    SELECT i, evaluation, event_type, event_id, event_id, 0, event_type, 'evaluation',
            'customer-' || i, iif(i % 2, '', 'REVIEW'), iif(i % 2, 'ON_HOLD', 'OPEN'),
            'Surveillance', event_type, 'consumer_onboarding', 'Production', 0, 0, at,
            iif(i % 2, 0, at), at, 'riskos', 'bench-bearer', '127.0.0.1', length(:body),
            randomblob(32)
       FROM row"""
 
-# in the order of their key, which is the table's
 SQL_EVALUATIONS = """
     INSERT INTO evaluations
     WITH RECURSIVE
         n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n / 2),
         row (i, at) AS (SELECT i, :now - (:n - 2 * i) * :step FROM n)
-    SELECT printf('%08x-8f00-4000-9000-%012d', i * 2654435761 & 4294967295, i) AS eval_id,
+    SELECT i, printf('%08x-8f00-4000-9000-%012d', i * 2654435761 & 4294967295, i),
            'customer-' || 2 * i, 'consumer_onboarding', 'Production', 'REVIEW', 'OPEN',
            'Surveillance', 'evaluation_completed', at, at, at, at - :step, at, 2, 0
-      FROM row ORDER BY eval_id"""
+      FROM row"""
 
 SQL_PAYLOADS = """
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n)
@@ -85,14 +83,16 @@ def _sync(path):
 def ask(server, n, times=7):
     """Wall time of riskhookctl, milliseconds, of events anywhere among the n."""
     program = os.path.join(os.path.dirname(server.program), "riskhookctl")
-    found = {"show": [], "evaluation": [], "events": []}
+    found = {"show": [], "show by id": [], "evaluation": [], "events": []}
     for seq in random.sample(range(1, n + 1), times):
-        eval_id = server.value("SELECT eval_id FROM events WHERE seq = ?", seq)
-        for question in (["show", str(seq)], ["evaluation", eval_id], ["events", "--limit", "50"]):
+        event_id, eval_id = server.row("SELECT event_id, eval_id FROM event_log WHERE seq = ?", seq)
+        for name, question in {"show": ["show", str(seq)], "show by id": ["show", event_id],
+                               "evaluation": ["evaluation", eval_id],
+                               "events": ["events", "--limit", "50"]}.items():
             began = time.perf_counter()
             done = subprocess.run([program, "-c", server.file("riskhookd.conf"), *question],
                                   capture_output=True, text=True, check=False)
-            found[question[0]].append((time.perf_counter() - began) * 1000)
+            found[name].append((time.perf_counter() - began) * 1000)
             if done.returncode != 0:
                 raise RuntimeError(f"riskhookctl {question}: {done.stdout}{done.stderr}")
     return found

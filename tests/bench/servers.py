@@ -249,9 +249,12 @@ password_file = password
         return self.value("SELECT coalesce(max(seq), 0) FROM events")
 
     def value(self, sql, *parameters):
+        return self.row(sql, *parameters)[0]
+
+    def row(self, sql, *parameters):
         with contextlib.closing(sqlite3.connect(f"file:{self.store}?mode=ro", uri=True,
                                                 timeout=30)) as db:
-            return db.execute(sql, parameters).fetchone()[0]
+            return db.execute(sql, parameters).fetchone()
 
 
 class RiskhookdBasic(Riskhookd):

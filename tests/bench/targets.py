@@ -54,7 +54,8 @@ def _latencies(runs):
 
 def _questions(runs):
     full = runs.of(case="store", server="full store")
-    for name, command in (("show", "show SEQ"), ("evaluation", "evaluation EVAL_ID"),
+    for name, command in (("show", "show SEQ"), ("show by id", "show EVENT_ID"),
+                          ("evaluation", "evaluation EVAL_ID"),
                           ("events", "events --limit 50")):
         yield _verdict(f"full store: riskhookctl {command}", "< 50 ms",
                        spread([ms for run in full for ms in run["asked_ms"][name]]), "{:.1f} ms",

@@ -201,8 +201,8 @@ class World:
         """When an attempt begins, every earlier delivery of its evaluation has come to an end."""
         groups = collections.defaultdict(list)
         for number, row in sorted(self.deliveries.items()):
-            if row["eval_id"]:
-                groups[row["handler"], row["eval_id"]].append(number)
+            if row["evaluation"]:
+                groups[row["handler"], row["evaluation"]].append(number)
         for numbers in groups.values():
             for place, number in enumerate(numbers):
                 for attempt in self.attempts[number]:

@@ -19,9 +19,10 @@ SHOWN = 5  # examples of each broken promise
 
 VIEWS = """
 CREATE TEMP TABLE stored AS
-    SELECT e.*, e.eval_id || '/' || e.event_type || '/' || e.event_id AS key,
+    SELECT e.*, coalesce(v.eval_id, '') || '/' || e.event_type || '/' || e.event_id AS key,
            p.seq IS NOT NULL AS has_payload, sha256(payload_decode(p.body, p.encoding)) AS sha
-      FROM store.events AS e LEFT JOIN store.payloads AS p USING (seq);
+      FROM store.events AS e LEFT JOIN store.payloads AS p USING (seq)
+      LEFT JOIN store.evaluations AS v ON v.evaluation = e.evaluation;
 CREATE INDEX temp.stored_key ON stored (key);
 CREATE INDEX temp.stored_seq ON stored (seq);
 CREATE TEMP TABLE answers AS
@@ -139,7 +140,7 @@ PROMISES = {
     # what follows
     "an evaluation counts its events":
         "SELECT v.eval_id, v.events FROM store.evaluations AS v WHERE v.events <>"
-        " (SELECT count(*) FROM store.events AS e WHERE e.eval_id = v.eval_id AND NOT e.test)",
+        " (SELECT count(*) FROM store.events AS e WHERE e.evaluation = v.evaluation AND NOT e.test)",
     "what refers to a row finds it": "PRAGMA store.foreign_key_check",
 }
 
@@ -179,12 +180,12 @@ class Oracle:
 
     def overtaken(self):
         """Sightings of an event whose predecessors in its evaluation had not come to an end."""
-        groups = collections.defaultdict(list)  # (handler, eval_id) -> seqs in order
+        groups = collections.defaultdict(list)  # (handler, evaluation) -> seqs in order
         place = {}  # (handler, seq) -> (its group, position)
-        for handler, eval_id, seq in self.db.execute(
-                "SELECT handler, eval_id, seq FROM store.deliveries WHERE eval_id <> ''"
+        for handler, evaluation, seq in self.db.execute(
+                "SELECT handler, evaluation, seq FROM store.deliveries WHERE evaluation <> 0"
                 " ORDER BY seq"):
-            group = groups[handler, eval_id]
+            group = groups[handler, evaluation]
             place[handler, seq] = (group, len(group))
             group.append(seq)
         ended = set()

@@ -151,9 +151,9 @@ static const struct {
 	{"SELECT NOT EXISTS (SELECT 1 FROM deliveries AS d WHERE attempts <>"
 	 " (SELECT count(*) FROM attempts AS a WHERE a.delivery = d.delivery))",
 	 "an attempt is not recorded"},
-	{"SELECT NOT EXISTS (SELECT 1 FROM (SELECT eval_id, count(*) AS n FROM events"
-	 " WHERE eval_id <> '' GROUP BY eval_id) AS e LEFT JOIN evaluations AS v"
-	 " USING (eval_id) WHERE v.events IS NOT e.n)",
+	{"SELECT NOT EXISTS (SELECT 1 FROM (SELECT evaluation, count(*) AS n FROM events"
+	 " WHERE evaluation <> 0 GROUP BY evaluation) AS e LEFT JOIN evaluations AS v"
+	 " USING (evaluation) WHERE v.events IS NOT e.n)",
 	 "an evaluation does not count its events"},
 	{"SELECT (SELECT max(seq) FROM events) IS NULL OR (SELECT max(seq) FROM events) <="
 	 " (SELECT seq FROM sqlite_sequence WHERE name = 'events')",

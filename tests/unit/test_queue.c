@@ -295,7 +295,8 @@ static void test_plans(void **state)
 	assert_int_equal(queue_unrouted(w->reader, 0, 1, see, &seen), 0);
 	assert_plan(w->reader, READER_DUE_ORDERED,
 		    "deliveries_due (handler=? AND ready=? AND due_at<?)");
-	assert_plan(w->reader, READER_DUE_ORDERED, "deliveries_running (handler=? AND eval_id=?)");
+	assert_plan(w->reader, READER_DUE_ORDERED,
+		    "deliveries_running (handler=? AND evaluation=?)");
 	assert_plan(w->reader, READER_DUE_UNORDERED,
 		    "deliveries_due (handler=? AND ready=? AND due_at<?)");
 	assert_plan(w->reader, READER_NEXT_DUE,
@@ -328,7 +329,7 @@ static void test_plans_of_the_writer(void **state)
 			if (!is_fine && !strstr(sqlite3_sql(s), "EXISTS (SELECT 1 FROM events)"))
 				fail_msg("%s\n%s", sqlite3_sql(s), plan);
 		}
-		if (!strstr(plan, "live USING INDEX deliveries_live (handler=? AND eval_id=?)"))
+		if (!strstr(plan, "live USING INDEX deliveries_live (handler=? AND evaluation=?)"))
 			continue;
 		assert_null(strstr(plan, "TEMP B-TREE"));
 		n_live++;
@@ -341,9 +342,9 @@ static void test_plans_of_the_writer(void **state)
 /* of the live deliveries of an evaluation exactly one has the turn */
 static void assert_one_turn(struct world *w)
 {
-	assert_sql(&w->place, "NOT EXISTS (SELECT 1 FROM deliveries WHERE eval_id <> ''"
+	assert_sql(&w->place, "NOT EXISTS (SELECT 1 FROM deliveries WHERE evaluation <> 0"
 			      " AND state IN ('pending', 'running', 'held')"
-			      " GROUP BY handler, eval_id HAVING sum(ready) <> 1)");
+			      " GROUP BY handler, evaluation HAVING sum(ready) <> 1)");
 }
 
 static struct change_item change(struct world *w, enum change what, int64_t delivery)

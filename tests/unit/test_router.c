@@ -19,7 +19,6 @@ static struct routable an_event(void)
 		.seq = 1,
 		.event_type = SLICE("evaluation_completed"),
 		.category = SLICE("evaluation"),
-		.eval_id = SLICE("e-1"),
 		.decision = SLICE("REVIEW"),
 		.workflow = SLICE("consumer_onboarding"),
 		.environment = SLICE("Production"),

@@ -117,6 +117,75 @@ static void test_failing_migration(void **state)
 	assert_sql(p, "count(*) = 1 FROM sqlite_schema");
 }
 
+/* run statements; there must be no error */
+static void run_sql(const struct place *p, const char *sql)
+{
+	sqlite3 *db = NULL;
+	char *message = NULL;
+
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+		fail_msg("%s", message);
+	sqlite3_close(db);
+}
+
+#define OLD_EVENT(eval_id, type, id, test)                                                         \
+	"INSERT INTO events (eval_id, event_type, dedup_id, event_id, id_derived, original_type,"  \
+	" category, customer_id, decision, status, sub_status, eval_status, workflow, "            \
+	"environment,"                                                                             \
+	" wrong_environment, test, event_at, decision_at, received_at, endpoint, credential,"      \
+	" address, body_bytes, body_sha256) VALUES ('" eval_id "', '" type "', '" id "', '" id     \
+	"', 0, '', 'case', 'c', 'ACCEPT', '', '', '', '', '', 0, " test                            \
+	", 7, 0, 8, 'riskos', 'c', '', 2, x'00');"
+
+#define OLD_DELIVERY(seq, eval_id)                                                                 \
+	"INSERT INTO deliveries (seq, handler, eval_id, state, attempts, due_at, created_at,"      \
+	" retry_since, changed_at, outcome) VALUES (" seq ", 'h', '" eval_id                       \
+	"', 'done', 1, 1, 2, 3, 4, 'ok');"
+
+/* a store with text where there are numbers now: sql/007_evaluations.sql */
+static void test_evaluations_get_numbers(void **state)
+{
+	struct place *p = *state;
+	struct store *store;
+	struct post again;
+
+	for (int version = 1; version <= 6; version++)
+		run_sql(p, schema_migrations[version - 1]);
+	run_sql(p, "PRAGMA application_id = 1380469604; PRAGMA user_version = 6;" OLD_EVENT(
+			   "b", "t", "1", "0") OLD_EVENT("a", "t", "2", "0")
+			   OLD_EVENT("", "t", "3", "0") OLD_EVENT("ping", "t", "4", "1") OLD_EVENT(
+				   "b", "case_closure", "6",
+				   "0") "DELETE FROM events WHERE event_id = '6';" OLD_DELIVERY("1",
+												"b")
+				   OLD_DELIVERY("3", "") OLD_DELIVERY(
+					   "2", "a") "INSERT INTO evaluations VALUES ('a', 'c', "
+						     "'', '', '', '', '', '', 0, 0, 0, 9, 9, 1, 0),"
+						     " ('b', 'c', '', '', '', '', '', '', 0, 0, 0, "
+						     "8, 9, 1, 3)");
+	store = open_store_at(p);
+	assert_sql(p, "group_concat(evaluation || eval_id) = '1b,2a,3ping'"
+		      " FROM (SELECT * FROM evaluations ORDER BY evaluation)");
+	assert_sql(p,
+		   "group_concat(evaluation) = '1,2,0,3' FROM (SELECT * FROM events ORDER BY seq)");
+	assert_sql(p, "group_concat(coalesce(eval_id, '-')) = 'b,a,-,ping'"
+		      " FROM (SELECT * FROM event_log ORDER BY seq)");
+	assert_sql(p, "count(*) = 2 AND sum(decision_changes) = 3 FROM evaluation_log");
+	assert_sql(p, "group_concat(delivery || seq || coalesce(eval_id, '-')) = '11b,23-,32a'"
+		      " FROM (SELECT * FROM delivery_log ORDER BY delivery)");
+	assert_sql(p, "integrity_check = 'ok' FROM pragma_integrity_check");
+	assert_sql(p, "count(*) = 0 FROM pragma_foreign_key_check");
+	/* what is stored is known, and a number that was given once is not given again */
+	again = post_event(store, DEDUP_EVENT,
+			   "{\"event_type\":\"t\",\"event_id\":\"1\","
+			   "\"data\":{\"eval_id\":\"b\"}}");
+	assert_int_equal(again.op.stored, EVENT_CONFLICT);
+	assert_int_equal(again.op.seq, 1);
+	assert_int_equal(post_simple(store, "b", "7"), 6);
+	assert_sql(p, "events = 2 FROM evaluation_log WHERE eval_id = 'b'");
+	store_free(store);
+}
+
 static void test_missing_folder(void **state)
 {
 	struct place *p = *state, lost = *p;
@@ -158,15 +227,11 @@ static void test_reader_checks_too(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_new_store),
-		TEST(test_files_are_private),
-		TEST(test_newer_version),
-		TEST(test_damaged_version),
-		TEST(test_foreign_database),
-		TEST(test_no_database_at_all),
-		TEST(test_failing_migration),
-		TEST(test_missing_folder),
-		TEST(test_second_store_is_refused),
+		TEST(test_new_store),         TEST(test_files_are_private),
+		TEST(test_newer_version),     TEST(test_damaged_version),
+		TEST(test_foreign_database),  TEST(test_no_database_at_all),
+		TEST(test_failing_migration), TEST(test_evaluations_get_numbers),
+		TEST(test_missing_folder),    TEST(test_second_store_is_refused),
 		TEST(test_reader_checks_too),
 	};
 
