@@ -294,7 +294,7 @@ static int open_door(struct admin *a, struct door *door, int fd, struct error *e
 		fd_close(fd);
 		return r;
 	}
-	door->daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, handle, door,
+	door->daemon = MHD_start_daemon(MHD_USE_POLL_INTERNAL_THREAD, 0, NULL, NULL, handle, door,
 					MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_CONNECTION_LIMIT,
 					(unsigned int)64, MHD_OPTION_CONNECTION_TIMEOUT,
 					(unsigned int)TIMEOUT_S, MHD_OPTION_NOTIFY_COMPLETED,

@@ -166,7 +166,7 @@ static int start_daemon(struct listener *l, const struct server_config *server, 
 	struct mhd_options options = {.n = 0};
 
 	add_limits(&options, server);
-	flags |= l->is_tls ? MHD_USE_POLL_INTERNAL_THREAD : MHD_USE_EPOLL_INTERNAL_THREAD;
+	flags |= MHD_USE_POLL_INTERNAL_THREAD;
 	if (l->is_tls) {
 		flags |= MHD_USE_TLS;
 		add_pointer(&options, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate());

@@ -3,9 +3,11 @@
  * The listener: HTTPS by libmicrohttpd, a pool of threads
  *
  * With poll(): libmicrohttpd 0.9.75 with epoll spins while it waits for the rest of a TLS
- * handshake, a core for each round trip, or for as long as a stranger likes. The price is that a
- * client which closes its sending side before it has its answer gets none, though its event is
- * stored; that no HTTPS client does. Plain HTTP has no handshakes and keeps epoll.
+ * handshake, a core for each round trip, or for as long as a stranger likes. And when exactly 128
+ * connections of a thread have something to say at once, it asks epoll_wait() again, without a
+ * time-out, before it looks at any of them. The price of poll() is its time with thousands of idle
+ * connections, and that a client which closes its sending side before it has its answer gets none,
+ * though its event is stored; that no HTTP client does.
  *
  * Owns the listening socket, its acceptor, libmicrohttpd's daemon and the table of connections.
  * Stopping takes three steps, so that nobody who is connected goes away without an answer, and

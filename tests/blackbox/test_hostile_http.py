@@ -7,6 +7,8 @@ import os
 import pathlib
 import re
 import resource
+import selectors
+import signal
 import socket
 import ssl
 import subprocess
@@ -54,13 +56,28 @@ def read_all(sock):
     return said
 
 
+def end_sending(socks):
+    """Say that no more comes, to those that have something to answer once they have begun to: who
+    closes its sending side before gets no answer. An unfinished request has none for a while."""
+    deadline = time.monotonic() + scaled(0.5)
+    with contextlib.closing(selectors.DefaultSelector()) as unanswered:
+        for sock in socks:
+            unanswered.register(sock, selectors.EVENT_READ)
+        while unanswered.get_map() and time.monotonic() < deadline:
+            for key, _ in unanswered.select(deadline - time.monotonic()):
+                unanswered.unregister(key.fileobj)
+    for sock in socks:
+        with contextlib.suppress(OSError):
+            sock.shutdown(socket.SHUT_WR)
+
+
 def talk(daemon, wire, source=None, finish=True, tls=False):
     """Send bytes and read until the daemon ends the connection. Return all that it said."""
     with daemon.open_socket(source=source, tls=tls) as sock:
         with contextlib.suppress(OSError):
             sock.sendall(wire)
-            if finish:
-                sock.shutdown(socket.SHUT_WR)
+        if finish:
+            end_sending([sock])
         return read_all(sock)
 
 
@@ -74,7 +91,7 @@ def talk_all(daemon, wires):
             for sock, wire in zip(socks, wires[i:]):
                 with contextlib.suppress(OSError):
                     sock.sendall(wire)
-                    sock.shutdown(socket.SHUT_WR)
+            end_sending(socks)
             said += [read_all(sock) for sock in socks]
     return said
 
@@ -241,10 +258,11 @@ def test_odd_request_targets(daemon, target, status):
 def test_expectations(daemon):
     """Expect: 100-continue from a client that sends its body at once, and one from HTTP/1.0."""
     wire = Wire(daemon)
-    said = talk(daemon, wire.counted(event(new_id()), b"Expect: 100-continue\r\n"))
+    expecting = b"Expect: 100-continue\r\nConnection: close\r\n"
+    said = talk(daemon, wire.counted(event(new_id()), expecting), finish=False)
     assert statuses(said) == [200]
-    said = talk(daemon, wire.counted(event(new_id()), b"Expect: 100-continue\r\n").replace(
-        b"HTTP/1.1", b"HTTP/1.0"))
+    said = talk(daemon, wire.counted(event(new_id()), expecting).replace(b"HTTP/1.1", b"HTTP/1.0"),
+                finish=False)
     assert statuses(said) == [200]
 
 
@@ -254,7 +272,8 @@ def test_a_request_may_end_at_every_byte(daemon):
     """Every prefix of a request, then the end: an answer from the table or none, nothing stored."""
     whole_id = new_id()
     data = event(whole_id)
-    wire = head("POST", ENDPOINT, {"Authorization": daemon.basic, "Content-Length": len(data)})
+    wire = head("POST", ENDPOINT, {"Authorization": daemon.basic, "Connection": "close",
+                                   "Content-Length": len(data)})
     wire += data
     with bounded_memory(daemon, 16 * MIB):
         prefixes = [wire[:n] for n in range(len(wire))]
@@ -262,7 +281,7 @@ def test_a_request_may_end_at_every_byte(daemon):
             assert set(statuses(said)) <= PARSER_ANSWERS, (n, said)
     assert not is_stored(daemon, whole_id)
     assert daemon.value("SELECT count(*) FROM quarantine WHERE instr(body, ?) > 0", whole_id) == 0
-    assert statuses(talk(daemon, wire)) == [200]
+    assert statuses(talk(daemon, wire, finish=False)) == [200]
     assert is_stored(daemon, whole_id)
 
 
@@ -390,6 +409,25 @@ def test_others_are_served_beside_thousands_of_slow_connections(make_daemon, man
         wait_until(lambda: b"riskhook_connections 0" in daemon.admin("/metrics").body,
                    what="the connections are gone")
     assert_served(daemon)
+
+
+@pytest.mark.parametrize("n", [127, 128, 129, 256])
+def test_all_that_speak_at_the_same_moment_are_answered(make_daemon, n):
+    """To one thread, which finds them all at once. With epoll libmicrohttpd 0.9.75 would wait for
+    a 129th before it looks at 128."""
+    daemon = make_daemon({"server": {"insecure_http": "yes", "tls_certificate": None,
+                                     "tls_private_key": None, "threads": "1",
+                                     "max_connections_per_address": n}})
+    wire = Wire(daemon)
+    with contextlib.ExitStack() as stack:
+        socks = [stack.enter_context(open_socket(daemon.port)) for _ in range(n)]
+        wait_until(lambda: f"riskhook_connections {n}\n".encode() in daemon.admin("/metrics").body,
+                   what="all are connected")
+        os.kill(daemon.pid, signal.SIGSTOP)
+        for sock in socks:
+            sock.sendall(wire.counted(event(new_id()), b"Connection: close\r\n"))
+        os.kill(daemon.pid, signal.SIGCONT)
+        assert [statuses(read_all(sock)) for sock in socks] == [[200]] * n
 
 
 def processor_seconds(daemon):
