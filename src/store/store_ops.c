@@ -356,11 +356,37 @@ static int run_quarantine(struct writer *w, struct store_op *base)
 	return run(w, QUARANTINE_PRUNE, "i", w->quarantine_max);
 }
 
-/* a filter failed on the event */
-static int insert_dead(struct writer *w, const struct route *route, int64_t now, int64_t replay)
+/* is there a row? Return: 0, or a negative errno */
+static int exists(struct writer *w, enum statement id, int r, bool *ret)
 {
-	int r = run(w, DELIVERY_INSERT_DEAD, "isisi", route->seq, route->handler, now,
-		    route->failure, replay);
+	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
+	*ret = r == 0;
+	return r == -ENODATA ? 0 : r;
+}
+
+/* Each step is a statement of its own: one that inserts what it selects from the same table makes a
+ * temporary table for it first. */
+static int insert_pending(struct writer *w, const struct route *route, int64_t evaluation,
+			  int64_t now, int64_t replay)
+{
+	bool waits = false;
+	int r = 0;
+
+	if (evaluation != 0)
+		r = exists(w, DELIVERY_FIND_LIVE,
+			   find(w, DELIVERY_FIND_LIVE, "si", route->handler, evaluation), &waits);
+	if (r < 0)
+		return r;
+	return run(w, DELIVERY_INSERT, "isiiii", route->seq, route->handler, evaluation, replay,
+		   (int64_t)!waits, now);
+}
+
+/* a filter failed on the event */
+static int insert_dead(struct writer *w, const struct route *route, int64_t evaluation, int64_t now,
+		       int64_t replay)
+{
+	int r = run(w, DELIVERY_INSERT_DEAD, "isiiis", route->seq, route->handler, evaluation,
+		    replay, now, route->failure);
 
 	if (r < 0 || sqlite3_changes(w->db) == 0)
 		return r;
@@ -368,24 +394,34 @@ static int insert_dead(struct writer *w, const struct route *route, int64_t now,
 		   route->failure);
 }
 
+/* nothing for an event whose contents are gone, or that never was */
+static int insert_delivery(struct writer *w, struct route_op *op, const struct route *route)
+{
+	int64_t evaluation, mark = op->is_history ? 0 : op->replay;
+	int r = find(w, EVENT_TARGET, "i", route->seq);
+
+	if (r < 0)
+		return r == -ENODATA ? 0 : r;
+	evaluation = sqlite3_column_int64(w->statements[EVENT_TARGET], 0);
+	sqlite3_reset(w->statements[EVENT_TARGET]);
+	if (route->failure[0] != '\0')
+		r = insert_dead(w, route, evaluation, op->now, mark);
+	else
+		r = insert_pending(w, route, evaluation, op->now, mark);
+	op->n_written += r == 0 && sqlite3_changes(w->db) > 0;
+	return r;
+}
+
 static int run_route(struct writer *w, struct store_op *base)
 {
 	struct route_op *op = container_of(base, struct route_op, op);
-	int64_t mark = op->is_history ? 0 : op->replay;
 
 	op->n_written = 0;
 	for (size_t i = 0; i < op->n_routes; i++) {
-		const struct route *route = &op->routes[i];
-		int r;
+		int r = insert_delivery(w, op, &op->routes[i]);
 
-		if (route->failure[0] != '\0')
-			r = insert_dead(w, route, op->now, mark);
-		else
-			r = run(w, DELIVERY_INSERT, "isii", route->seq, route->handler, op->now,
-				mark);
 		if (r < 0)
 			return r;
-		op->n_written += sqlite3_changes(w->db) > 0;
 	}
 	if (op->replay > 0)
 		return drive_move_replay(w->drive, op);

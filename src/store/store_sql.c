@@ -66,20 +66,20 @@ const char *const store_sql[STATEMENTS] = {
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[QUARANTINE_PRUNE] = "DELETE FROM quarantine WHERE quarantine <="
 			     " (SELECT max(quarantine) FROM quarantine) - ?1",
+	[EVENT_TARGET] = "SELECT evaluation FROM events WHERE seq = ?1 AND erased_at = 0",
+	[DELIVERY_FIND_LIVE] = "SELECT 1 FROM deliveries AS live WHERE handler = ?1"
+			       " AND evaluation = ?2 AND evaluation <> 0"
+			       " AND state IN ('pending', 'running', 'held')",
 	[DELIVERY_INSERT] =
 		"INSERT INTO deliveries (seq, handler, evaluation, state, replay, ready, due_at,"
 		" created_at, retry_since, changed_at)"
-		" SELECT seq, ?2, evaluation, 'pending', ?4, evaluation = 0 OR NOT EXISTS ("
-		"  SELECT 1 FROM deliveries AS live WHERE live.handler = ?2"
-		"     AND live.evaluation = e.evaluation AND live.evaluation <> 0"
-		"     AND live.state IN ('pending', 'running', 'held')), ?3, ?3, ?3, ?3"
-		" FROM events AS e WHERE seq = ?1 AND erased_at = 0"
+		" VALUES (?1, ?2, ?3, 'pending', ?4, ?5, ?6, ?6, ?6, ?6)"
 		" ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[DELIVERY_INSERT_DEAD] =
 		"INSERT INTO deliveries (seq, handler, evaluation, state, attempts, replay, due_at,"
 		" created_at, retry_since, changed_at, outcome, reason)"
-		" SELECT seq, ?2, evaluation, 'dead', 1, ?5, ?3, ?3, ?3, ?3, 'failed', ?4 FROM events"
-		" WHERE seq = ?1 AND erased_at = 0 ON CONFLICT (seq, handler, replay) DO NOTHING",
+		" VALUES (?1, ?2, ?3, 'dead', 1, ?4, ?5, ?5, ?5, ?5, 'failed', ?6)"
+		" ON CONFLICT (seq, handler, replay) DO NOTHING",
 	[ATTEMPT_INSERT_FAILED] =
 		"INSERT INTO attempts (delivery, attempt, started_at, ended_at, outcome, reason)"
 		" VALUES (?1, 1, ?2, ?2, 'failed', ?3)",
