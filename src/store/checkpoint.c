@@ -5,17 +5,15 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #include "util/thread.h"
 
 #ifndef WAL_PAGES_BULK       /* the power-loss test wants checkpoints from small files, too */
 #define WAL_PAGES_BULK 12000 /* 48 MiB: the thread begins to copy */
 #endif
-#define BACKGROUND_NICE 10
-#define REST_PAGES 64 /* so few are left to the store thread: about a millisecond */
-#define ROUNDS_MAX 8  /* with a reader that stays, or a disk that is slower than the commits */
+#define WAL_PAGES_AGAIN (WAL_PAGES_BULK / 12)
+#define REST_PAGES      64 /* so few are left to the store thread: about a millisecond */
+#define ROUNDS_MAX      8  /* with a reader that stays, or a disk that is slower than the commits */
 
 enum stage {
 	IDLE,      /* the WAL is short */
@@ -92,8 +90,7 @@ static void *checkpointer_run(void *arg)
 {
 	struct checkpointer *c = arg;
 
-	/* of this thread alone: who waits for a commit goes first */
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), BACKGROUND_NICE);
+	thread_yield_to_others();
 	mutex_lock(&c->mx);
 	while (c->stage != STOPPING) {
 		if (c->stage != BULK) {
@@ -146,11 +143,10 @@ int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_ch
 	return 0;
 }
 
-/* A reader that stays keeps the WAL from starting anew; then the next checkpoint has as many new
- * pages to copy as the first. */
+/* A reader that stays keeps the WAL from starting anew: try again with some more pages. */
 static void plan_next(struct checkpointer *c, int wal_pages)
 {
-	c->begin_at = WAL_PAGES_BULK + (wal_pages < WAL_PAGES_BULK ? 0 : wal_pages);
+	c->begin_at = wal_pages < WAL_PAGES_BULK ? WAL_PAGES_BULK : wal_pages + WAL_PAGES_AGAIN;
 	c->is_over = false;
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "store/reader_private.h"
+#include "util/list.h"
 
 static const char sql_payload[] =
 	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?1";
@@ -54,30 +55,80 @@ int queue_unrouted(struct reader *reader, int64_t passed, size_t max,
 	return r < 0 ? r : queue_visit_routable(stmt, visit, arg);
 }
 
-int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable *event, void *arg),
-			 void *arg)
+/* an event that outlives the statement, in one allocation */
+struct kept_event {
+	struct list link;
+	struct routable event;
+	char bytes[];
+};
+
+static struct kept_event *keep_event(sqlite3_stmt *stmt)
+{
+	enum { FIRST_TEXT = 1, N_TEXTS = 6 };
+	struct slice texts[N_TEXTS];
+	struct kept_event *kept;
+	size_t n = 0;
+
+	for (int i = 0; i < N_TEXTS; i++) {
+		texts[i] = db_column(stmt, FIRST_TEXT + i);
+		n += texts[i].n;
+	}
+	kept = malloc(sizeof(*kept) + n);
+	if (!kept)
+		return NULL;
+	n = 0;
+	for (int i = 0; i < N_TEXTS; i++) {
+		if (texts[i].n > 0)
+			memcpy(kept->bytes + n, texts[i].p, texts[i].n);
+		texts[i].p = kept->bytes + n;
+		n += texts[i].n;
+	}
+	kept->event = (struct routable){
+		.seq = sqlite3_column_int64(stmt, 0),
+		.event_type = texts[0],
+		.category = texts[1],
+		.decision = texts[2],
+		.workflow = texts[3],
+		.environment = texts[4],
+		.endpoint = texts[5],
+		.test = sqlite3_column_int(stmt, 7),
+		.wrong_environment = sqlite3_column_int(stmt, 8),
+	};
+	return kept;
+}
+
+static int keep_events(sqlite3_stmt *stmt, struct list *events)
 {
 	int rc, r = 0;
 
-	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
-		struct routable event = {
-			.seq = sqlite3_column_int64(stmt, 0),
-			.event_type = db_column(stmt, 1),
-			.category = db_column(stmt, 2),
-			.decision = db_column(stmt, 3),
-			.workflow = db_column(stmt, 4),
-			.environment = db_column(stmt, 5),
-			.endpoint = db_column(stmt, 6),
-			.test = sqlite3_column_int(stmt, 7),
-			.wrong_environment = sqlite3_column_int(stmt, 8),
-		};
+	while (r == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		struct kept_event *kept = keep_event(stmt);
 
-		r = visit(&event, arg);
-		if (r != 0)
-			break;
+		if (kept)
+			list_append(events, &kept->link);
+		else
+			r = -ENOMEM;
 	}
-	sqlite3_reset(stmt); /* ends the read transaction, so that checkpoints can go on */
-	return r != 0 ? r : db_errno(rc);
+	sqlite3_reset(stmt); /* ends the read transaction */
+	return r < 0 ? r : db_errno(rc);
+}
+
+int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable *event, void *arg),
+			 void *arg)
+{
+	struct list events, *link;
+	int r;
+
+	list_init(&events);
+	r = keep_events(stmt, &events);
+	while ((link = list_pop(&events)) != NULL) {
+		struct kept_event *kept = list_entry(link, struct kept_event, link);
+
+		if (r == 0)
+			r = visit(&kept->event, arg);
+		free(kept);
+	}
+	return r;
 }
 
 int queue_payload(struct reader *reader, int64_t seq, char **ret_p, size_t *ret_n)

@@ -38,6 +38,8 @@ int reader_statement(struct reader *reader, enum reader_statement id, const char
 	"seq, event_type, category, decision, workflow, environment, endpoint, test,"              \
 	" wrong_environment"
 
-/* step through routable events and reset; Return: 0, what @visit returned, or a negative errno */
+/* Read all routable events, reset, and then visit each: a visit may take its time, and a reader
+ * that stays keeps the WAL from starting anew. Return: 0, what @visit returned, or a negative
+ * errno. */
 int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable *event, void *arg),
 			 void *arg) MUST_USE;

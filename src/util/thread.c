@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -32,6 +33,13 @@ int thread_start(pthread_t *ret_thread, const char *name, void *(*func)(void *),
 void thread_join(pthread_t thread)
 {
 	must(pthread_join(thread, NULL));
+}
+
+void thread_yield_to_others(void)
+{
+	const int nice_value = 10;
+
+	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), nice_value); /* cannot fail upwards */
 }
 
 void mutex_lock(pthread_mutex_t *mx)

@@ -23,6 +23,10 @@ int thread_start(pthread_t *ret_thread, const char *name, void *(*func)(void *),
 		 void *arg) MUST_USE;
 void thread_join(pthread_t thread);
 
+/* a nice value for the calling thread alone, and for what it starts: others that want the processor
+ * get more of it */
+void thread_yield_to_others(void);
+
 void mutex_lock(pthread_mutex_t *mx);
 void mutex_unlock(pthread_mutex_t *mx);
 
