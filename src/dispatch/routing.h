@@ -30,7 +30,7 @@ struct route;
 struct routing;
 struct store;
 
-#define ROUTING_BATCH 256 /* events in one transaction */
+#define ROUTING_BATCH 64 /* events in one transaction */
 #define ROUTING_MS    100
 
 /**

@@ -27,6 +27,13 @@
 
 #define ROUTED_LAG_MS 100 /* how late the router's mark may be on disk */
 
+/* While many posts come, what can wait goes with them, and gets a quarter of their time; alone it
+ * goes when none has come for a while. */
+#define PATIENT_SHARE  4
+#define PATIENT_MAX_US 5000 /* saved up at the most */
+#define PATIENT_MS     2
+#define MANY           8 /* in one transaction */
+
 struct store {
 	/* constant after new */
 	store_on_events on_events;
@@ -44,6 +51,8 @@ struct store {
 	int64_t moved_seq; /* the one that was written last */
 	bool is_move_due;
 	bool has_new_events; /* since the inbox was taken */
+	int64_t patient_us;  /* what the patient ops may take; below 0: they have taken more */
+	int64_t quiet_at_ms; /* from then on they need not wait for company */
 
 	atomic_bool healthy;
 	_Atomic int64_t committed_at_ms; /* clock_monotonic_ms() */
@@ -52,6 +61,7 @@ struct store {
 	pthread_mutex_t mx;
 	pthread_cond_t wanted;
 	struct list inbox;
+	struct list patient; /* ops that nobody's answer waits for: deliveries, erasing */
 	bool stopping;
 	bool nudged;
 	uint64_t rounds;    /* of the thread */
@@ -72,9 +82,32 @@ static bool must_move(const struct store *s, const struct list *batch)
 	return s->is_move_due;
 }
 
+static bool is_patient(const struct store_op *op)
+{
+	static const bool patient[STORE_OP_KINDS] = {
+		[STORE_OP_ROUTE] = true,
+		[STORE_OP_BEGIN] = true,
+		[STORE_OP_FINISH] = true,
+		[STORE_OP_ERASE] = true,
+	};
+
+	return patient[op->kind];
+}
+
+/* what the @n_others ops before the patient ones have taken, and these */
+static void keep_accounts(struct store *s, int64_t n_others, int64_t others_us, int64_t patient_us)
+{
+	int64_t left_us = s->patient_us + others_us / PATIENT_SHARE - patient_us;
+
+	s->patient_us = n_others == 0 ? PATIENT_MAX_US : MIN_OF(left_us, PATIENT_MAX_US);
+	if (n_others >= MANY)
+		s->quiet_at_ms = clock_monotonic_ms() + PATIENT_MS;
+}
+
 /* @moves: the router's mark first; @ret_n: how many were written */
 static int write_ops(struct store *s, const struct list *batch, bool moves, int64_t *ret_n)
 {
+	int64_t began_us = clock_monotonic_us(), patient_from_us = 0, ended_us, n_others = 0;
 	int r = 0;
 
 	*ret_n = 0;
@@ -83,11 +116,21 @@ static int write_ops(struct store *s, const struct list *batch, bool moves, int6
 		++*ret_n;
 	}
 	list_for_each (link, batch) {
+		struct store_op *op = list_entry(link, struct store_op, link);
+
 		if (r < 0)
 			break;
-		r = writer_run(s->writer, list_entry(link, struct store_op, link));
+		if (!is_patient(op))
+			n_others++;
+		else if (patient_from_us == 0)
+			patient_from_us = clock_monotonic_us();
+		r = writer_run(s->writer, op);
 		++*ret_n;
 	}
+	ended_us = clock_monotonic_us();
+	if (patient_from_us == 0)
+		patient_from_us = ended_us;
+	keep_accounts(s, n_others, patient_from_us - began_us, ended_us - patient_from_us);
 	return r;
 }
 
@@ -216,18 +259,38 @@ static void take_move(struct store *s)
 		s->move_at_ms = INT64_MAX;
 }
 
+/* under mx */
+static bool may_take_patient(const struct store *s)
+{
+	if (list_is_empty(&s->patient) || s->stopping)
+		return s->stopping;
+	if (!list_is_empty(&s->inbox))
+		return s->patient_us > 0;
+	return clock_monotonic_ms() >= s->quiet_at_ms;
+}
+
+/* under mx. Return: when there is something to do without being woken */
+static int64_t next_at_ms(const struct store *s)
+{
+	return list_is_empty(&s->patient) ? s->move_at_ms : MIN_OF(s->move_at_ms, s->quiet_at_ms);
+}
+
 /* Return: false when the store stops and nothing is left. The batch is empty after a nudge, and
  * when the router's mark is due. */
 static bool take_inbox(struct store *s, struct list *batch)
 {
-	bool any, in_time = true;
+	bool any, takes_patient, in_time = true;
 
 	mutex_lock(&s->mx);
 	arm_move(s);
-	while (list_is_empty(&s->inbox) && !s->stopping && !s->nudged && in_time)
-		in_time = cond_wait_until(&s->wanted, &s->mx, s->move_at_ms);
-	any = !list_is_empty(&s->inbox) || !s->stopping;
+	while (list_is_empty(&s->inbox) && !may_take_patient(s) && !s->stopping && !s->nudged &&
+	       in_time)
+		in_time = cond_wait_until(&s->wanted, &s->mx, next_at_ms(s));
+	any = !list_is_empty(&s->inbox) || !list_is_empty(&s->patient) || !s->stopping;
+	takes_patient = may_take_patient(s);
 	list_splice(batch, &s->inbox);
+	if (takes_patient)
+		list_splice(batch, &s->patient);
 	take_move(s);
 	s->nudged = false;
 	s->rounds++;
@@ -258,7 +321,7 @@ int store_submit(struct store *s, struct store_op *op)
 	if (s->stopping) {
 		r = -ESHUTDOWN;
 	} else {
-		list_append(&s->inbox, &op->link);
+		list_append(is_patient(op) ? &s->patient : &s->inbox, &op->link);
 		metric_inc(METRIC_INBOX);
 		pthread_cond_signal(&s->wanted);
 	}
@@ -372,6 +435,7 @@ int store_new(const struct config *config, store_on_events on_events, void *arg,
 	(void)pthread_mutex_init(&s->mx, NULL); /* cannot fail with default attributes on Linux */
 	cond_init(&s->wanted);
 	list_init(&s->inbox);
+	list_init(&s->patient);
 	r = open_store(s, config, e);
 	if (r < 0)
 		return r;

@@ -7,6 +7,10 @@
  * commit), WAL with synchronous=FULL, so that a committed op survives kill -9 and a power cut. Then
  * it calls each op's done().
  *
+ * Posts first: what nobody's answer waits for (routes, attempts, erasing) goes with a transaction
+ * of posts as far as it takes at most a quarter of their time, and has one of its own when no post
+ * has come for 2 ms. So deliveries cannot slow posts down by more than that, nor wait for ever.
+ *
  * Failure: when the disk is full or broken the transaction is rolled back and every op of it gets
  * the same negative errno; the store stays up and the next transaction tries again. When an op by
  * itself is at fault, the others of its batch are committed without it.

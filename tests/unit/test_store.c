@@ -5,7 +5,9 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <sched.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "store_bench.h"
@@ -268,6 +270,49 @@ static void test_test_events_are_no_evaluation(void **state)
 
 /* ---- deliveries ---- */
 
+struct stream {
+	struct store *store;
+	atomic_bool stopping;
+};
+
+static void *post_without_pause(void *arg)
+{
+	struct stream *stream = arg;
+	struct post post;
+
+	for (int i = 0; !atomic_load(&stream->stopping); i++) {
+		(void)snprintf(post.body, sizeof(post.body), "{\"event_id\":\"%p-%d\"}",
+			       (void *)&post, i);
+		post_prepare(&post, 1);
+		if (store_submit_wait(stream->store, &post.op.op) < 0)
+			break;
+	}
+	return NULL;
+}
+
+/* the patient ops of many posts' company are written, too, and so are those without company */
+static void test_posts_do_not_starve_deliveries(void **state)
+{
+	struct world *w = *state;
+	struct stream stream = {.store = w->store};
+	pthread_t threads[16];
+	int64_t seq = post_simple(w->store, "e", "evt");
+
+	atomic_init(&stream.stopping, false);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, post_without_pause, &stream), 0);
+	for (int i = 0; i < 300; i++) {
+		char handler[16];
+
+		(void)snprintf(handler, sizeof(handler), "h%d", i);
+		(void)route_to(w->store, &w->place, seq, handler, i);
+	}
+	atomic_store(&stream.stopping, true);
+	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	assert_int_equal(ask(&w->place, "SELECT count(*) FROM deliveries"), 300);
+}
+
 static void test_route(void **state)
 {
 	struct world *w = *state;
@@ -380,6 +425,7 @@ int main(void)
 		TEST(test_seen_times_do_not_go_back),
 		TEST(test_no_evaluation_no_projection),
 		TEST(test_test_events_are_no_evaluation),
+		TEST(test_posts_do_not_starve_deliveries),
 		TEST(test_route),
 		TEST(test_note_routed),
 		TEST(test_begin_and_finish),
