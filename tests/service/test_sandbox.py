@@ -19,7 +19,9 @@ ONLY_AS_ROOT = {"fchown"} if os.geteuid() == 0 else set()
 
 
 def members(name):
-    """The system calls of a set such as @system-service."""
+    """The system calls of a set such as @system-service, or of itself."""
+    if not name.startswith("@"):
+        return {name}
     out = subprocess.run(["systemd-analyze", "syscall-filter", name], capture_output=True,
                          text=True, check=True, timeout=scaled(60)).stdout
     words = re.findall(r"^ +([@\w-]+)$", out, re.M)
