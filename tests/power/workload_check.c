@@ -87,7 +87,7 @@ static void on_quarantine(struct inspection *in, sqlite3_stmt *row)
 {
 	static const char mark[] = "\"event_id\":\"p-";
 	struct slice body = db_column(row, 0);
-	const char *at = memmem(body.p, body.n, mark, strlen(mark));
+	const char *at = body.n > 0 ? memmem(body.p, body.n, mark, strlen(mark)) : NULL;
 	int number = at ? (int)strtol(at + strlen(mark), NULL, 10) : -1;
 
 	if (number < 0 || number >= in->ledger->n) {
