@@ -12,8 +12,9 @@
 #define WAL_PAGES_BULK 12000 /* 48 MiB: the thread begins to copy */
 #endif
 #define WAL_PAGES_AGAIN (WAL_PAGES_BULK / 12)
-#define REST_PAGES      64 /* so few are left to the store thread: about a millisecond */
-#define ROUNDS_MAX      8  /* with a reader that stays, or a disk that is slower than the commits */
+#define SYNC_EVERY      (1024 * 1024) /* bytes: a commit waits behind no more in the disk's queue */
+#define REST_PAGES      64            /* so few are left to the store thread: about a millisecond */
+#define ROUNDS_MAX      8 /* with a reader that stays, or a disk that is slower than the commits */
 
 enum stage {
 	IDLE,      /* the WAL is short */
@@ -35,6 +36,10 @@ struct checkpointer {
 
 	/* owned by the checkpoint thread */
 	sqlite3 *db;
+	sqlite3_file *file;             /* the database's of @db; NULL: not known */
+	const sqlite3_io_methods *real; /* of @file */
+	sqlite3_io_methods paced;       /* the same, with paced_write() */
+	int unsynced;                   /* bytes */
 
 	/* shared, under mx */
 	pthread_mutex_t mx;
@@ -62,15 +67,46 @@ static int checkpoint(sqlite3 *db)
 	return rc == SQLITE_OK ? MAX_OF(n_copied, 0) : 0;
 }
 
+static _Thread_local struct checkpointer *checkpointer_of_thread;
+
 /* SQLite syncs the database with the last page alone, which would be in the store thread. An error
  * is met again there: the pages are not counted as copied before that sync. */
-static void sync_database(sqlite3 *db)
+static void sync_database(struct checkpointer *c)
 {
-	sqlite3_file *file = NULL;
+	c->unsynced = 0;
+	if (c->file)
+		(void)c->real->xSync(c->file, SQLITE_SYNC_NORMAL);
+}
 
-	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) == SQLITE_OK &&
-	    file && file->pMethods)
-		(void)file->pMethods->xSync(file, SQLITE_SYNC_NORMAL);
+static int paced_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
+{
+	struct checkpointer *c = checkpointer_of_thread;
+	int rc = c->real->xWrite(file, p, n, at);
+
+	c->unsynced += n;
+	if (c->unsynced >= SYNC_EVERY)
+		sync_database(c);
+	return rc;
+}
+
+static void begin_pacing(struct checkpointer *c)
+{
+	checkpointer_of_thread = c;
+	if (sqlite3_file_control(c->db, "main", SQLITE_FCNTL_FILE_POINTER, &c->file) != SQLITE_OK ||
+	    !c->file || !c->file->pMethods) {
+		c->file = NULL;
+		return;
+	}
+	c->real = c->file->pMethods;
+	c->paced = *c->real;
+	c->paced.xWrite = paced_write;
+	c->file->pMethods = &c->paced;
+}
+
+static void end_pacing(struct checkpointer *c)
+{
+	if (c->file)
+		c->file->pMethods = c->real;
 }
 
 /* until few pages are left */
@@ -79,7 +115,7 @@ static void copy_bulk(struct checkpointer *c)
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		int n_copied = checkpoint(c->db);
 
-		sync_database(c->db);
+		sync_database(c);
 		if (atomic_load_explicit(&c->wal_pages, memory_order_relaxed) - n_copied <=
 		    REST_PAGES)
 			break;
@@ -91,6 +127,7 @@ static void *checkpointer_run(void *arg)
 	struct checkpointer *c = arg;
 
 	thread_yield_to_others();
+	begin_pacing(c);
 	mutex_lock(&c->mx);
 	while (c->stage != STOPPING) {
 		if (c->stage != BULK) {
@@ -104,6 +141,7 @@ static void *checkpointer_run(void *arg)
 			c->stage = BULK_DONE;
 	}
 	mutex_unlock(&c->mx);
+	end_pacing(c);
 	return NULL;
 }
 
