@@ -29,10 +29,11 @@
 
 /* While many posts come, what can wait goes with them, and gets a quarter of their time; alone it
  * goes when none has come for a while. */
-#define PATIENT_SHARE  4
-#define PATIENT_MAX_US 5000 /* saved up at the most */
-#define PATIENT_MS     2
-#define MANY           8 /* in one transaction */
+#define PATIENT_SHARE       4
+#define PATIENT_MAX_US      5000  /* saved up at the most */
+#define PATIENT_DEBT_MAX_US 20000 /* a disk that hangs is not their fault */
+#define PATIENT_MS          2
+#define MANY                8 /* in one transaction */
 
 struct store {
 	/* constant after new */
@@ -61,7 +62,7 @@ struct store {
 	pthread_mutex_t mx;
 	pthread_cond_t wanted;
 	struct list inbox;
-	struct list patient; /* ops that nobody's answer waits for: deliveries, erasing */
+	struct list patient; /* ops that no post's answer waits for */
 	bool stopping;
 	bool nudged;
 	uint64_t rounds;    /* of the thread */
@@ -82,13 +83,14 @@ static bool must_move(const struct store *s, const struct list *batch)
 	return s->is_move_due;
 }
 
+/* All that is about deliveries, so that it stays in order: who notices that the clock was set back
+ * relies on being behind the results that he has saved before. */
 static bool is_patient(const struct store_op *op)
 {
 	static const bool patient[STORE_OP_KINDS] = {
-		[STORE_OP_ROUTE] = true,
-		[STORE_OP_BEGIN] = true,
-		[STORE_OP_FINISH] = true,
-		[STORE_OP_ERASE] = true,
+		[STORE_OP_ROUTE] = true,  [STORE_OP_BEGIN] = true,    [STORE_OP_FINISH] = true,
+		[STORE_OP_PAUSE] = true,  [STORE_OP_HANDLERS] = true, [STORE_OP_CHANGE] = true,
+		[STORE_OP_REPLAY] = true, [STORE_OP_ERASE] = true,
 	};
 
 	return patient[op->kind];
@@ -99,7 +101,8 @@ static void keep_accounts(struct store *s, int64_t n_others, int64_t others_us, 
 {
 	int64_t left_us = s->patient_us + others_us / PATIENT_SHARE - patient_us;
 
-	s->patient_us = n_others == 0 ? PATIENT_MAX_US : MIN_OF(left_us, PATIENT_MAX_US);
+	left_us = MAX_OF(MIN_OF(left_us, PATIENT_MAX_US), -PATIENT_DEBT_MAX_US);
+	s->patient_us = n_others == 0 ? PATIENT_MAX_US : left_us;
 	if (n_others >= MANY)
 		s->quiet_at_ms = clock_monotonic_ms() + PATIENT_MS;
 }

@@ -7,7 +7,7 @@
  * commit), WAL with synchronous=FULL, so that a committed op survives kill -9 and a power cut. Then
  * it calls each op's done().
  *
- * Posts first: what nobody's answer waits for (routes, attempts, erasing) goes with a transaction
+ * Posts first: what no post's answer waits for (deliveries, erasing) goes with a transaction
  * of posts as far as it takes at most a quarter of their time, and has one of its own when no post
  * has come for 2 ms. So deliveries cannot slow posts down by more than that, nor wait for ever.
  *

@@ -12,6 +12,8 @@
 
 #include "store_bench.h"
 
+#include "store/drive.h"
+
 struct world {
 	struct place place;
 	struct store *store;
@@ -290,6 +292,20 @@ static void *post_without_pause(void *arg)
 	return NULL;
 }
 
+static void start_posting(struct stream *stream, pthread_t *threads, size_t n)
+{
+	atomic_init(&stream->stopping, false);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(pthread_create(&threads[i], NULL, post_without_pause, stream), 0);
+}
+
+static void stop_posting(struct stream *stream, pthread_t *threads, size_t n)
+{
+	atomic_store(&stream->stopping, true);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(pthread_join(threads[i], NULL), 0);
+}
+
 /* the patient ops of many posts' company are written, too, and so are those without company */
 static void test_posts_do_not_starve_deliveries(void **state)
 {
@@ -298,19 +314,54 @@ static void test_posts_do_not_starve_deliveries(void **state)
 	pthread_t threads[16];
 	int64_t seq = post_simple(w->store, "e", "evt");
 
-	atomic_init(&stream.stopping, false);
-	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		assert_int_equal(pthread_create(&threads[i], NULL, post_without_pause, &stream), 0);
+	start_posting(&stream, threads, ARRAY_SIZE(threads));
 	for (int i = 0; i < 300; i++) {
 		char handler[16];
 
 		(void)snprintf(handler, sizeof(handler), "h%d", i);
 		(void)route_to(w->store, &w->place, seq, handler, i);
 	}
-	atomic_store(&stream.stopping, true);
-	for (size_t i = 0; i < ARRAY_SIZE(threads); i++)
-		assert_int_equal(pthread_join(threads[i], NULL), 0);
+	stop_posting(&stream, threads, ARRAY_SIZE(threads));
 	assert_int_equal(ask(&w->place, "SELECT count(*) FROM deliveries"), 300);
+}
+
+static void count(struct store_op *op)
+{
+	atomic_fetch_add((_Atomic int *)op->arg, 1);
+}
+
+/* whatever is posted beside: what is submitted about deliveries is written in that order */
+static void test_ops_about_deliveries_stay_in_order(void **state)
+{
+	struct world *w = *state;
+	struct stream stream = {.store = w->store};
+	pthread_t threads[16];
+	int64_t seq = post_simple(w->store, "e", "evt");
+	struct handler_config handler = {.name = (char[]){"h"}};
+
+	start_posting(&stream, threads, ARRAY_SIZE(threads));
+	for (int i = 0; i < 200; i++) {
+		_Atomic int n_done = 0;
+		struct route route = {.seq = seq, .handler = "h"};
+		struct route_op first = {
+			.op = {.kind = STORE_OP_ROUTE, .done = count, .arg = &n_done},
+			.routes = &route,
+			.n_routes = 1,
+			.routed_seq = seq,
+			.now = i,
+		};
+		struct handlers_op second = {
+			.op = {.kind = STORE_OP_HANDLERS},
+			.handlers = &handler,
+			.n_handlers = 1,
+			.now = i,
+		};
+
+		assert_int_equal(store_submit(w->store, &first.op), 0);
+		assert_int_equal(store_submit_wait(w->store, &second.op), 0);
+		assert_int_equal(atomic_load(&n_done), 1);
+	}
+	stop_posting(&stream, threads, ARRAY_SIZE(threads));
 }
 
 static void test_route(void **state)
@@ -426,6 +477,7 @@ int main(void)
 		TEST(test_no_evaluation_no_projection),
 		TEST(test_test_events_are_no_evaluation),
 		TEST(test_posts_do_not_starve_deliveries),
+		TEST(test_ops_about_deliveries_stay_in_order),
 		TEST(test_route),
 		TEST(test_note_routed),
 		TEST(test_begin_and_finish),
