@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "core/log.h"
 #include "store/db.h"
 
 static int read_version(sqlite3 *db, const char *path, int64_t *ret_version, struct error *e)
@@ -67,6 +68,11 @@ int schema_migrate(sqlite3 *db, const char *path, struct error *e)
 	r = read_version(db, path, &version, e);
 	if (r < 0)
 		return r;
+	if (version > 0 && version < schema_version)
+		log_notice(
+			"bringing '%s' from schema version %d to %d; with millions of events this "
+			"takes a while",
+			path, (int)version, schema_version);
 	for (int next = (int)version + 1; next <= schema_version; next++) {
 		r = apply(db, next, path, e);
 		if (r < 0)
