@@ -202,4 +202,4 @@ SELECT d.delivery,
            SELECT 1 FROM handlers AS h WHERE h.handler = d.handler AND h.paused_at > 0) AS paused
   FROM deliveries AS d
   JOIN events AS e USING (seq)
-  LEFT JOIN evaluations AS v ON v.evaluation = d.evaluation;
+  LEFT JOIN evaluations AS v ON v.evaluation = e.evaluation;
