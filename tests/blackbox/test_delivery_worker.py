@@ -232,12 +232,18 @@ else:
 def test_answers_that_were_given_before_the_end_count(make_daemon, folder):
     text = PRELUDE + r"""
 for line in sys.stdin:
-    say(json.loads(line)["delivery"])
+    d = json.loads(line)
+    note(d)
+    say(d["delivery"])
     os._exit(1)
 """
     daemon = make_daemon({"handler w": handler(worker(folder, text))})
+    seqs = []
     for _ in range(5):
-        assert daemon.delivery(daemon.stored(body()), "w")["attempts"] == 1
+        seqs.append(daemon.stored(body()))
+        daemon.delivery(seqs[-1], "w")
+    # one that goes to a program which is about to end is tried again, but nobody has read it
+    assert [d["seq"] for d in seen(folder)] == seqs
 
 
 def test_an_answer_given_twice_and_one_that_nobody_asked_for_are_ignored(make_daemon, folder):
