@@ -162,11 +162,10 @@ static int start_daemon(struct listener *l, const struct server_config *server, 
 			struct error *e)
 {
 	unsigned int flags = MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ITC | MHD_USE_ERROR_LOG |
-			     MHD_USE_NO_LISTEN_SOCKET;
+			     MHD_USE_NO_LISTEN_SOCKET | MHD_USE_POLL_INTERNAL_THREAD;
 	struct mhd_options options = {.n = 0};
 
 	add_limits(&options, server);
-	flags |= MHD_USE_POLL_INTERNAL_THREAD;
 	if (l->is_tls) {
 		flags |= MHD_USE_TLS;
 		add_pointer(&options, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate());

@@ -10,10 +10,12 @@
 #include "store/store_ops.h"
 #include "store/writer_private.h"
 
-/* is there a row? Return: 0, or a negative errno */
-static int exists(struct writer *w, enum statement id, int r, bool *ret)
+/* has another delivery of the evaluation the turn? Return: 0, or a negative errno */
+static int must_wait(struct writer *w, const char *handler, int64_t evaluation, bool *ret)
 {
-	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
+	int r = writer_find(w, DELIVERY_FIND_LIVE, "si", handler, evaluation);
+
+	sqlite3_reset(w->statements[DELIVERY_FIND_LIVE]); /* repeats the error that r holds */
 	*ret = r == 0;
 	return r == -ENODATA ? 0 : r;
 }
@@ -27,9 +29,7 @@ static int insert_pending(struct writer *w, const struct route *route, int64_t e
 	int r = 0;
 
 	if (evaluation != 0)
-		r = exists(w, DELIVERY_FIND_LIVE,
-			   writer_find(w, DELIVERY_FIND_LIVE, "si", route->handler, evaluation),
-			   &waits);
+		r = must_wait(w, route->handler, evaluation, &waits);
 	if (r < 0)
 		return r;
 	return writer_do(w, DELIVERY_INSERT, "isiiii", route->seq, route->handler, evaluation,

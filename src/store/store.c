@@ -265,8 +265,10 @@ static void take_move(struct store *s)
 /* under mx */
 static bool may_take_patient(const struct store *s)
 {
-	if (list_is_empty(&s->patient) || s->stopping)
-		return s->stopping;
+	if (s->stopping)
+		return true;
+	if (list_is_empty(&s->patient))
+		return false;
 	if (!list_is_empty(&s->inbox))
 		return s->patient_us > 0;
 	return clock_monotonic_ms() >= s->quiet_at_ms;
@@ -286,8 +288,7 @@ static bool take_inbox(struct store *s, struct list *batch)
 
 	mutex_lock(&s->mx);
 	arm_move(s);
-	while (list_is_empty(&s->inbox) && !may_take_patient(s) && !s->stopping && !s->nudged &&
-	       in_time)
+	while (list_is_empty(&s->inbox) && !may_take_patient(s) && !s->nudged && in_time)
 		in_time = cond_wait_until(&s->wanted, &s->mx, next_at_ms(s));
 	any = !list_is_empty(&s->inbox) || !list_is_empty(&s->patient) || !s->stopping;
 	takes_patient = may_take_patient(s);
