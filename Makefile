@@ -68,7 +68,7 @@ LIB_SRC := $(filter-out %/main.c,$(wildcard src/*/*.c))
 UNIT_SRC := $(wildcard tests/unit/test_*.c)
 
 obj = $(patsubst %.c,$(B)/obj/%.o,$(1))
-GEN_OBJ := $(B)/obj/gen/migrations.o $(B)/obj/gen/samples.o
+GEN_OBJ := $(addprefix $(B)/obj/gen/,migrations.o samples.o dictionaries.o)
 UNIT_BIN := $(patsubst tests/unit/%.c,$(B)/unit/%,$(UNIT_SRC))
 
 .PHONY: all
@@ -83,7 +83,8 @@ $(B)/riskhookctl: $(B)/obj/src/riskhookctl/main.o $(LIB)
 
 # payload() for the sqlite3 program: .load build/riskhook. Never with a sanitizer: it is loaded into a
 # program that has none.
-$(B)/riskhook.so: src/store/payload_sql.c src/store/payload.c src/store/payload.h Makefile
+$(B)/riskhook.so: src/store/payload_sql.c src/store/payload.c $(B)/gen/dictionaries.c \
+		src/store/payload.h Makefile
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(CPPFLAGS) $(filter-out -fPIE -fsanitize=% -fno-sanitize-recover=%,$(CFLAGS)) \
 		-fPIC -DPAYLOAD_EXTENSION -shared $(filter-out -pie -fsanitize=%,$(LDFLAGS)) -o $@ \
@@ -110,6 +111,10 @@ SAMPLES := $(sort $(wildcard src/riskhookctl/samples/*.json))
 $(B)/gen/samples.c: $(SAMPLES) src/riskhookctl/samples/embed.sh
 	@mkdir -p $(@D)
 	$(call say,GEN)src/riskhookctl/samples/embed.sh $(SAMPLES) > $@.tmp && mv $@.tmp $@
+
+$(B)/gen/dictionaries.c: src/store/dictionaries/1.txt src/store/dictionaries/embed.sh
+	@mkdir -p $(@D)
+	$(call say,GEN)src/store/dictionaries/embed.sh $< > $@.tmp && mv $@.tmp $@
 
 $(B)/unit/%: $(B)/obj/tests/unit/%.o $(LIB)
 	@mkdir -p $(@D)

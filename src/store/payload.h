@@ -2,11 +2,13 @@
 /*
  * Payloads as they lie in the store: the raw body, or compressed with zstd (RFC 8878)
  *
- * Bodies are JSON with long, repeated keys: a large one shrinks to a tenth, and with it the pages
- * that a commit must write and sync. Small ones gain little and stay as they are. What is read back
- * is the body byte for byte.
+ * Bodies are JSON with long keys. A large one repeats them and shrinks to a tenth by itself. A
+ * small one repeats little, but nearly all of its keys are the sender's: it is compressed with a
+ * dictionary of these (src/store/dictionaries), to a third or less. With a body shrink the pages
+ * that a commit must write and sync. What is read back is the body byte for byte; a frame ends with
+ * a checksum.
  *
- * Threads: any; each thread keeps one compression context until it ends.
+ * Threads: any; each thread keeps its zstd contexts until it ends.
  */
 #pragma once
 
@@ -20,9 +22,13 @@
 enum payload_encoding {
 	PAYLOAD_RAW = 0,
 	PAYLOAD_ZSTD = 1,
+	PAYLOAD_ZSTD_DICTIONARY_1 = 2, /* a frame without a dictionary ID */
 };
 
 #define PAYLOAD_MAX (64 * 1024 * 1024) /* bytes of a body; max_body cannot be more */
+
+extern const char payload_dictionary_1[]; /* made from src/store/dictionaries/1.txt */
+extern const size_t payload_dictionary_1_n;
 
 struct payload {
 	enum payload_encoding encoding;
@@ -37,7 +43,8 @@ struct payload {
  * @body:     borrowed by a raw payload
  * @compress: may it be compressed?
  *
- * Raw when the body is small, when compression does not pay, or when there is no memory for it.
+ * Raw when the body is very small, when compression does not pay, or when there is no memory for
+ * it.
  *
  * Return: the payload; the caller calls payload_deinit().
  */
@@ -45,13 +52,15 @@ struct payload payload_encode(struct slice body, bool compress);
 void payload_deinit(struct payload *payload);
 
 /**
- * payload_decode() - the body that was given to payload_encode(), of a PAYLOAD_ZSTD
- * @bytes: as stored; may be damaged
- * @ret_p: the body; the caller frees
+ * payload_decode() - the body that was given to payload_encode()
+ * @bytes:    as stored; may be damaged
+ * @encoding: as stored; not PAYLOAD_RAW, whose bytes are the body
+ * @ret_p:    the body; the caller frees
  *
- * Return: 0, -EBADMSG (damaged, or larger than PAYLOAD_MAX), or -ENOMEM.
+ * Return: 0, -EINVAL (no encoding that this version knows), -EBADMSG (damaged, or larger than
+ * PAYLOAD_MAX), or -ENOMEM.
  */
-int payload_decode(struct slice bytes, char **ret_p, size_t *ret_n) MUST_USE;
+int payload_decode(struct slice bytes, int encoding, char **ret_p, size_t *ret_n) MUST_USE;
 
 struct sqlite3;
 

@@ -19,15 +19,17 @@ SQLITE_EXTENSION_INIT1
 
 #define FLAGS (SQLITE_UTF8 | SQLITE_INNOCUOUS)
 
-static void answer_decoded(sqlite3_context *ctx, struct slice bytes)
+static void answer_decoded(sqlite3_context *ctx, struct slice bytes, int encoding)
 {
 	size_t n;
 	char *p;
 	int r;
 
-	r = payload_decode(bytes, &p, &n);
+	r = payload_decode(bytes, encoding, &p, &n);
 	if (r == -ENOMEM)
 		sqlite3_result_error_nomem(ctx);
+	else if (r == -EINVAL)
+		sqlite3_result_error(ctx, "unknown encoding of a payload", -1);
 	else if (r < 0)
 		sqlite3_result_error(ctx, "damaged payload", -1);
 	else
@@ -37,24 +39,19 @@ static void answer_decoded(sqlite3_context *ctx, struct slice bytes)
 /* payload_decode(body, encoding) */
 static void sql_decode(sqlite3_context *ctx, int n_values, sqlite3_value **values)
 {
+	int encoding = sqlite3_value_int(values[1]);
 	struct slice bytes;
 
 	(void)n_values;
 	if (sqlite3_value_type(values[0]) == SQLITE_NULL)
 		return; /* NULL */
-	switch (sqlite3_value_int(values[1])) {
-	case PAYLOAD_RAW:
+	if (encoding == PAYLOAD_RAW) {
 		sqlite3_result_value(ctx, values[0]);
-		break;
-	case PAYLOAD_ZSTD:
-		bytes.p = sqlite3_value_blob(values[0]); /* before bytes(), as SQLite asks */
-		bytes.n = (size_t)sqlite3_value_bytes(values[0]);
-		answer_decoded(ctx, bytes);
-		break;
-	default:
-		sqlite3_result_error(ctx, "unknown encoding of a payload", -1);
-		break;
+		return;
 	}
+	bytes.p = sqlite3_value_blob(values[0]); /* before bytes(), as SQLite asks */
+	bytes.n = (size_t)sqlite3_value_bytes(values[0]);
+	answer_decoded(ctx, bytes, encoding);
 }
 
 /* payload(seq) */
