@@ -8,6 +8,7 @@
 #include "core/config.h"
 #include "core/event_types.h"
 #include "intake/event.h"
+#include "store/event_ids.h"
 #include "store/payload.h"
 #include "store/writer_private.h"
 
@@ -164,7 +165,8 @@ static int write_event(struct writer *w, struct event_op *op, int64_t evaluation
 		return r;
 	op->stored = EVENT_STORED;
 	op->seq = sqlite3_last_insert_rowid(w->db);
-	return insert_payload(w, op);
+	r = insert_payload(w, op);
+	return r < 0 ? r : event_ids_write(w, op->seq);
 }
 
 /* the first event of an evaluation, which can repeat none */

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/event_ids.h"
 #include "store/reader_private.h"
 #include "util/buf.h"
 
@@ -113,12 +114,8 @@ static const char sql_paused[] = "SELECT handler, " ISO(
 	"paused_at") " AS paused_at FROM handlers WHERE paused_at > 0 ORDER BY handler";
 
 static const char sql_event_by_seq[] = "SELECT * FROM event_log WHERE seq = ?";
-/* run by run, as the index is made (sql/007_evaluations.sql) */
 static const char sql_event_by_id[] =
-	"WITH RECURSIVE runs (run) AS (SELECT max(seq) / 1024 FROM events UNION ALL"
-	" SELECT run - 1 FROM runs WHERE run > 0)"
-	" SELECT v.* FROM runs CROSS JOIN events AS e ON e.seq / 1024 = run AND e.event_id = ?"
-	" JOIN event_log AS v USING (seq) ORDER BY v.seq";
+	"SELECT v.* FROM (" EVENT_IDS_FIND ") JOIN event_log AS v USING (seq) ORDER BY v.seq";
 static const char sql_payload[] =
 	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?";
 static const char sql_evaluation[] = "SELECT * FROM evaluation_log WHERE eval_id = ?";

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "store/drive_ops.h"
 #include "store/erase.h"
+#include "store/event_ids.h"
 #include "store/token_store.h"
 #include "store/uses.h"
 #include "store/writer_private.h"
@@ -117,6 +118,7 @@ int writer_move_router(struct writer *w, int64_t seq)
 
 int writer_recover(struct writer *w, int64_t now)
 {
+	int64_t last_seq;
 	int r;
 
 	r = writer_begin(w);
@@ -124,6 +126,10 @@ int writer_recover(struct writer *w, int64_t now)
 		r = writer_do(w, ATTEMPTS_RECOVER, "i", now);
 	if (r == 0)
 		r = writer_do(w, DELIVERIES_RECOVER, "i", now);
+	if (r == 0)
+		r = db_integer(w->db, "SELECT coalesce(max(seq), 0) FROM events", &last_seq);
+	if (r == 0)
+		r = event_ids_write(w, last_seq);
 	if (r == 0)
 		r = writer_commit(w);
 	if (r < 0)

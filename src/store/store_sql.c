@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_sql.h"
 
+#include "store/event_ids.h"
+
 /* clang-format off */
 const char *const store_sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
@@ -17,6 +19,7 @@ const char *const store_sql[STATEMENTS] = {
 		       " WHERE evaluation = ?1 AND event_type = ?2 AND dedup_id = ?3",
 	[EVENT_COUNT_DUPLICATE] = "UPDATE events SET duplicates = duplicates + 1 WHERE seq = ?1",
 	[PAYLOAD_INSERT] = "INSERT INTO payloads (seq, body, encoding) VALUES (?1, ?2, ?3)",
+	[EVENT_IDS_INSERT] = EVENT_IDS_WRITE,
 	[CONFLICT_INSERT] =
 		"INSERT INTO conflicts (seq, endpoint, credential, address, received_at,"
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"

@@ -18,6 +18,7 @@ struct drive_writer;
 struct writer {
 	sqlite3 *db;
 	int64_t quarantine_max;
+	int64_t run; /* of the newest event, see store/event_ids.h */
 	sqlite3_stmt *statements[STATEMENTS];
 	struct drive_writer *drive;
 };

@@ -48,6 +48,10 @@ SQL_PAYLOADS = """
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n)
     INSERT INTO payloads (seq, body) SELECT i, :body FROM n"""
 
+SQL_EVENT_IDS = """
+    INSERT INTO event_ids SELECT seq / 1024, event_id, seq FROM events
+     WHERE seq / 1024 < :n / 1024 ORDER BY 1, 2"""
+
 
 def write(path, n):
     """Put n events into the empty store that the daemon made at `path`; even numbers only."""
@@ -62,7 +66,7 @@ def write(path, n):
                              " AND tbl_name = 'events' AND sql IS NOT NULL").fetchall()
         for name, _ in indexes:
             db.execute(f"DROP INDEX {name}")
-        for sql in (SQL_EVENTS, SQL_EVALUATIONS, SQL_PAYLOADS):
+        for sql in (SQL_EVENTS, SQL_EVALUATIONS, SQL_PAYLOADS, SQL_EVENT_IDS):
             db.execute(sql, values)
         for _, sql in indexes: # sorted and written at once
             db.execute(sql)

@@ -75,6 +75,7 @@ BREAKS = {
                   f" WHERE seq = {A_SEQ}"),
     "what was never sent is not stored":
         ("ledger", "DELETE FROM tries WHERE key = (SELECT min(key) FROM bodies)"),
+    "an event is found by its id": ("store", "INSERT INTO event_ids VALUES (0, 'other', 0)"),
     "one post of an event is 'stored', and no second one":
         ("ledger", "UPDATE tries SET result = 'stored' WHERE result = 'duplicate'"),
     "'stored' and 'duplicate' tell of the body that is stored":

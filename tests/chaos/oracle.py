@@ -60,6 +60,11 @@ PROMISES = {
         "SELECT seq, key FROM stored WHERE NOT EXISTS (SELECT 1 FROM tries AS t"
         " WHERE t.key = stored.key AND t.sha = stored.body_sha256)",
 
+    "an event is found by its id":
+        "SELECT e.seq FROM store.events AS e WHERE e.seq < (SELECT max(run) + 1 FROM store.event_ids)"
+        " * 1024 AND NOT EXISTS (SELECT 1 FROM store.event_ids AS i WHERE i.run = e.seq / 1024"
+        " AND i.event_id = e.event_id AND i.seq = e.seq)",
+
     # 3: duplicates and conflicts
     "one post of an event is 'stored', and no second one":
         "SELECT key, count(*) FROM answers WHERE result = 'stored' GROUP BY key"

@@ -11,6 +11,7 @@ class Disk:
     (tests/power/faulty_disk.c)."""
 
     def __init__(self, path):
+        assert FAULTY_DISK.exists(), f"{FAULTY_DISK} is missing: make check-build"
         self.path = path
         self.path.write_bytes(b"0")
 

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An event is found by its id, in whatever run it is and behind the last one
+ */
+#include "store/event_ids.h"
+
+#include "store_bench.h"
+
+#include "store/query.h"
+#include "store/schema.h"
+#include "util/buf.h"
+
+#define RUN EVENT_IDS_RUN_N
+
+static int make(void **state)
+{
+	static struct place p;
+
+	place_make(&p);
+	*state = &p;
+	return 0;
+}
+
+static int unmake(void **state)
+{
+	place_remove(*state);
+	return 0;
+}
+
+static void run_sql(const struct place *p, const char *sql)
+{
+	sqlite3 *db = NULL;
+	char *message = NULL;
+
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+		fail_msg("%s", message);
+	sqlite3_close(db);
+}
+
+/* events 1 to @n, as an earlier version or another program left them: number i has the id "p-i" */
+static void write_events(const struct place *p, int n)
+{
+	char sql[1024];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "INSERT INTO events (seq, evaluation, event_type, dedup_id, event_id,"
+		       " id_derived, original_type, category, customer_id, decision, status,"
+		       " sub_status, eval_status, workflow, environment, wrong_environment, test,"
+		       " event_at, decision_at, received_at, endpoint, credential, address,"
+		       " body_bytes, body_sha256)"
+		       " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT %d)"
+		       " SELECT i, 0, 't', 'p-' || i, 'p-' || i, 0, '', 'case', '', '', '', '', '',"
+		       " '', '', 0, 0, 0, 0, i, 'riskos', 'c', '', 2, x'' FROM n",
+		       n);
+	run_sql(p, sql);
+}
+
+static int collect_seq(const struct value *values, int n_values, void *arg)
+{
+	assert_true(n_values > 0);
+	return buf_printf(arg, "%lld ", (long long)values[0].integer);
+}
+
+static void assert_found(const struct place *p, const char *event_id, const char *seqs)
+{
+	struct buf found = BUF_INIT(1024);
+	struct error e = ERROR_INIT;
+	struct reader *reader;
+
+	assert_int_equal(reader_open(p->path, &reader, &e), 0);
+	assert_int_equal(query_event(reader, event_id, collect_seq, &found), 0);
+	assert_string_equal(found.p ? found.p : "", seqs);
+	buf_deinit(&found);
+	reader_close(reader);
+}
+
+/* numbers 1 to @n, each by its id, and nothing else */
+static void assert_all_found(const struct place *p, int n)
+{
+	static const int interesting[] = {1,           RUN - 1, RUN,        RUN + 1,
+					  2 * RUN - 1, 2 * RUN, 2 * RUN + 1};
+	char id[24], seqs[24];
+
+	for (size_t i = 0; i < ARRAY_SIZE(interesting); i++) {
+		if (interesting[i] > n)
+			break;
+		(void)snprintf(id, sizeof(id), "p-%d", interesting[i]);
+		(void)snprintf(seqs, sizeof(seqs), "%d ", interesting[i]);
+		assert_found(p, id, seqs);
+	}
+	assert_found(p, "p-0", "");
+	assert_found(p, "", "");
+	assert_sql(p, "count(*) = 0 FROM event_ids AS i LEFT JOIN events AS e USING (seq)"
+		      " WHERE e.event_id IS NOT i.event_id OR i.run <> seq / 1024");
+}
+
+/* the next event has the seq @seq */
+static void go_to(const struct place *p, int seq)
+{
+	char sql[96];
+
+	(void)snprintf(sql, sizeof(sql),
+		       "UPDATE sqlite_sequence SET seq = %d WHERE name = 'events'", seq - 1);
+	run_sql(p, sql);
+}
+
+static void post_number(struct store *store, int number)
+{
+	char id[24];
+
+	(void)snprintf(id, sizeof(id), "p-%d", number);
+	assert_int_equal(post_simple(store, "e", id), number);
+}
+
+static void test_a_run_is_written_when_the_next_one_begins(void **state)
+{
+	struct place *p = *state;
+	struct store *store = open_store_at(p);
+
+	post_number(store, 1);
+	assert_found(p, "p-1", "1 ");
+	go_to(p, RUN - 1);
+	post_number(store, RUN - 1);
+	assert_sql(p, "count(*) = 0 FROM event_ids");
+	post_number(store, RUN);
+	assert_sql(p, "group_concat(seq) = '1,1023' FROM event_ids WHERE run = 0");
+	post_number(store, RUN + 1);
+	assert_sql(p, "count(*) = 2 FROM event_ids");
+	assert_all_found(p, RUN + 1);
+	store_free(store);
+}
+
+/* as after a transaction that began a run and failed */
+static void test_the_next_run_takes_a_missing_one_along(void **state)
+{
+	struct place *p = *state;
+	struct store *store = open_store_at(p);
+
+	post_number(store, 1);
+	go_to(p, RUN);
+	post_number(store, RUN);
+	run_sql(p, "DELETE FROM event_ids");
+	post_number(store, RUN + 1);
+	assert_sql(p, "count(*) = 0 FROM event_ids");
+	assert_all_found(p, 1);
+	go_to(p, 2 * RUN);
+	post_number(store, 2 * RUN);
+	assert_sql(p, "count(*) = 3 FROM event_ids");
+	assert_all_found(p, 1);
+	assert_found(p, "p-1025", "1025 ");
+	store_free(store);
+}
+
+static void test_what_is_missing_at_the_start_is_written(void **state)
+{
+	struct place *p = *state;
+
+	store_free(open_store_at(p));
+	write_events(p, 2 * RUN + 5);
+	assert_all_found(p, 2 * RUN + 5); /* by looking at them */
+	store_free(open_store_at(p));
+	assert_sql(p, "count(*) = 2 * 1024 - 1 AND max(run) = 1 FROM event_ids");
+	assert_all_found(p, 2 * RUN + 5);
+	store_free(open_store_at(p));
+	assert_sql(p, "count(*) = 2 * 1024 - 1 FROM event_ids");
+}
+
+static void test_an_id_may_be_that_of_several_events(void **state)
+{
+	struct place *p = *state;
+	struct store *store = open_store_at(p);
+
+	post_number(store, 1);
+	assert_int_equal(post_simple(store, "f", "p-1"), 2);
+	go_to(p, RUN);
+	assert_int_equal(post_simple(store, "g", "p-1"), RUN);
+	assert_found(p, "p-1", "1 2 1024 ");
+	store_free(store);
+}
+
+static void test_an_older_store_gets_its_runs(void **state)
+{
+	struct place *p = *state;
+
+	for (int version = 1; version <= 7; version++)
+		run_sql(p, schema_migrations[version - 1]);
+	run_sql(p, "PRAGMA application_id = 1380469604; PRAGMA user_version = 7");
+	write_events(p, 2 * RUN);
+	store_free(open_store_at(p));
+	assert_sql(p, "count(*) = 2 * 1024 - 1 AND max(run) = 1 FROM event_ids");
+	assert_sql(p, "count(*) = 0 FROM sqlite_schema WHERE name = 'events_event_id'");
+	assert_all_found(p, 2 * RUN);
+	assert_sql(p, "integrity_check = 'ok' FROM pragma_integrity_check");
+}
+
+static void test_an_older_store_may_be_empty(void **state)
+{
+	struct place *p = *state;
+
+	for (int version = 1; version <= 7; version++)
+		run_sql(p, schema_migrations[version - 1]);
+	run_sql(p, "PRAGMA application_id = 1380469604; PRAGMA user_version = 7");
+	store_free(open_store_at(p));
+	assert_sql(p, "count(*) = 0 FROM event_ids");
+}
+
+/* the number stands in SQL text as well */
+static void test_the_numbers_are_one(void **state)
+{
+	(void)state;
+	assert_int_equal(strtol(EVENT_IDS_RUN, NULL, 10), EVENT_IDS_RUN_N);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_a_run_is_written_when_the_next_one_begins),
+		TEST(test_the_next_run_takes_a_missing_one_along),
+		TEST(test_what_is_missing_at_the_start_is_written),
+		TEST(test_an_id_may_be_that_of_several_events),
+		TEST(test_an_older_store_gets_its_runs),
+		TEST(test_an_older_store_may_be_empty),
+		cmocka_unit_test(test_the_numbers_are_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
