@@ -162,3 +162,18 @@ int payload_decode(struct slice bytes, int encoding, char **ret_p, size_t *ret_n
 	*ret_n = n;
 	return 0;
 }
+
+int payload_body(struct payload *stored, struct slice *ret_body)
+{
+	size_t n;
+	int r;
+
+	if (stored->encoding == PAYLOAD_RAW) {
+		*ret_body = stored->bytes;
+		return 0;
+	}
+	r = payload_decode(stored->bytes, stored->encoding, &stored->memory, &n);
+	if (r == 0)
+		*ret_body = slice_make(stored->memory, n);
+	return r == -EINVAL ? -EBADMSG : r;
+}

@@ -62,6 +62,16 @@ void payload_deinit(struct payload *payload);
  */
 int payload_decode(struct slice bytes, int encoding, char **ret_p, size_t *ret_n) MUST_USE;
 
+/**
+ * payload_body() - the body of a payload as it is stored, whatever its encoding
+ * @stored:   encoding and bytes, borrowed; `memory` becomes what was decoded, until
+ *            payload_deinit()
+ * @ret_body: borrows from @stored
+ *
+ * Return: 0, -EBADMSG (damaged, or an encoding that nobody knows), or -ENOMEM.
+ */
+int payload_body(struct payload *stored, struct slice *ret_body) MUST_USE;
+
 struct sqlite3;
 
 /**

@@ -147,6 +147,32 @@ static void test_tiny_and_dense_bodies_stay_raw(void **state)
 	free(noise);
 }
 
+static void test_the_body_of_any_encoding(void **state)
+{
+	char *text = text_of(LARGE);
+	struct slice body = slice_make(text, LARGE), found;
+	struct payload payload = payload_encode(body, true);
+	struct payload raw = {.encoding = PAYLOAD_RAW, .bytes = body};
+	struct payload packed = {.encoding = PAYLOAD_ZSTD, .bytes = payload.bytes};
+	struct payload cut = {.encoding = PAYLOAD_ZSTD, .bytes = {payload.bytes.p, 20}};
+	struct payload none = {.encoding = PAYLOAD_ZSTD};
+	struct payload other = {.encoding = (enum payload_encoding)7, .bytes = body};
+
+	(void)state;
+	assert_int_equal(payload_body(&raw, &found), 0);
+	assert_ptr_equal(found.p, text);
+	assert_int_equal(payload_body(&packed, &found), 0);
+	assert_true(slice_eq(found, body));
+	assert_int_equal(payload_body(&cut, &found), -EBADMSG);
+	assert_int_equal(payload_body(&none, &found), -EBADMSG);
+	assert_int_equal(payload_body(&other, &found), -EBADMSG);
+	payload_deinit(&raw);
+	payload_deinit(&packed);
+	payload_deinit(&cut);
+	payload_deinit(&payload);
+	free(text);
+}
+
 static void test_no_compression_when_not_wanted(void **state)
 {
 	char *text = text_of(LARGE);
@@ -274,6 +300,7 @@ int main(void)
 		cmocka_unit_test(test_the_dictionary_never_changes),
 		cmocka_unit_test(test_what_an_earlier_build_wrote_is_read),
 		cmocka_unit_test(test_tiny_and_dense_bodies_stay_raw),
+		cmocka_unit_test(test_the_body_of_any_encoding),
 		cmocka_unit_test(test_no_compression_when_not_wanted),
 		cmocka_unit_test(test_damage_is_noticed),
 		cmocka_unit_test(test_an_unknown_encoding_is_refused),
