@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/crypto.h"
 #include "core/log.h"
 #include "core/metrics.h"
 #include "intake/event.h"
@@ -286,7 +287,7 @@ static struct store_op *make_quarantine_op(struct request *r, enum outcome outco
 		.body = slice_make(r->body, r->n),
 		.from = provenance_of(r),
 		.reason = outcome_rule(outcome)->word,
-		.body_sha256 = &r->event.body_sha256,
+		.body_sha256 = sha256_of(r->body, r->n),
 	};
 	return &r->quarantine_op.op;
 }

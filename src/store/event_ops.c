@@ -210,13 +210,13 @@ int quarantine_run(struct writer *w, struct store_op *base)
 	struct quarantine_op *op = container_of(base, struct quarantine_op, op);
 	int r;
 
-	r = writer_do(w, QUARANTINE_AGAIN, "bi", digest_slice(op->body_sha256),
+	r = writer_do(w, QUARANTINE_AGAIN, "bi", digest_slice(&op->body_sha256),
 		      op->from.received_at);
 	if (r < 0 || sqlite3_changes(w->db) > 0)
 		return r;
 	r = writer_do(w, QUARANTINE_INSERT, "tttisbb", op->from.endpoint, op->from.credential,
 		      op->from.address, op->from.received_at, op->reason,
-		      digest_slice(op->body_sha256), op->body);
+		      digest_slice(&op->body_sha256), op->body);
 	if (r < 0)
 		return r;
 	return writer_do(w, QUARANTINE_PRUNE, "i", w->quarantine_max);

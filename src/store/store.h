@@ -25,6 +25,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/crypto.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/list.h"
@@ -97,7 +98,7 @@ struct quarantine_op {
 	struct slice body;
 	struct provenance from;
 	const char *reason; /* static text */
-	const struct sha256 *body_sha256;
+	struct sha256 body_sha256;
 };
 
 /* called in the store thread after a commit that brought new events; must not block */

@@ -132,7 +132,7 @@ static struct store_op *prepare(struct poster *poster, struct post *post, enum b
 					       .body = body,
 					       .from = provenance(),
 					       .reason = "rubbish",
-					       .body_sha256 = &post->event.body_sha256};
+					       .body_sha256 = sha256_of(body.p, body.n)};
 		return &post->quarantine_op.op;
 	}
 	op.kind = STORE_OP_EVENT;

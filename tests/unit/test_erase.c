@@ -187,13 +187,12 @@ static void test_many_go_in_small_transactions_past_those_held_up(void **state)
 static void test_old_quarantine_goes(void **state)
 {
 	struct world *w = *state;
-	struct sha256 digest = {{1}};
 	struct quarantine_op bad = {
 		.op = {.kind = STORE_OP_QUARANTINE},
 		.body = SLICE("{"),
 		.from = {.endpoint = SLICE("riskos"), .received_at = 5},
 		.reason = "not JSON",
-		.body_sha256 = &digest,
+		.body_sha256 = {{1}},
 	};
 	struct erase_op op = {.op = {.kind = STORE_OP_ERASE}, .quarantine_before = 5};
 

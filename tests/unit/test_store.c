@@ -135,13 +135,12 @@ static void test_provenance(void **state)
 
 static void quarantine(struct store *store, const char *body)
 {
-	struct sha256 digest = sha256_of(body, strlen(body));
 	struct quarantine_op op = {
 		.op = {.kind = STORE_OP_QUARANTINE},
 		.body = slice_of(body),
 		.from = {.endpoint = SLICE("riskos"), .received_at = 1},
 		.reason = "not JSON",
-		.body_sha256 = &digest,
+		.body_sha256 = sha256_of(body, strlen(body)),
 	};
 
 	assert_int_equal(store_submit_wait(store, &op.op), 0);
