@@ -47,7 +47,7 @@ int db_errno(int rc)
 
 bool db_is_outage(int error)
 {
-	return error != -EEXIST && error != -EFBIG && error != -EINVAL;
+	return error != -EEXIST && error != -EFBIG && error != -EINVAL && error != -EBADMSG;
 }
 
 const char *db_message(sqlite3 *db)

@@ -27,7 +27,8 @@ static inline void sqlite3_closep(sqlite3 **db)
 /* the negative errno that says the same as an SQLite result code; 0 for OK, ROW and DONE */
 int db_errno(int rc);
 
-/* Is it the disk's or the system's fault (-ENOSPC, -EIO, ...), not the statement's? */
+/* Is it the disk's or the system's fault (-ENOSPC, -EIO, ...), not that of one statement or, with
+ * -EBADMSG, of one row that is damaged? */
 bool db_is_outage(int error);
 
 /* sqlite3_errmsg() without the query's text or values: for logs and messages */

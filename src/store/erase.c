@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The search runs on a reading connection and may take its time; the store thread gets numbers of
- * rows, and looks again whether each may go, since a delivery may have been revived meanwhile.
+ * rows, and looks again whether each may go, since a delivery may have been revived meanwhile. The
+ * digests may be computed before: a body that is stored never changes.
  */
 #include "store/erase.h"
 
 #include <errno.h>
 
 #include "store/db.h"
+#include "store/payload.h"
 #include "store/reader_private.h"
+#include "store/writer_private.h"
 
 #define IS_LIVE                                                                                    \
 	"EXISTS (SELECT 1 FROM deliveries WHERE deliveries.seq = events.seq"                       \
@@ -26,9 +29,15 @@ static const char sql_first[] =
 	"SELECT seq FROM events WHERE seq > ?1 AND category = ?2 AND erased_at = 0"
 	" ORDER BY seq LIMIT 1";
 
-/* ?1: seq, ?2: now. The first says whether the event may go; the others follow only then. */
+/* of an event that has no digest yet: those of earlier versions came with one */
+static const char sql_body[] = "SELECT body, encoding, body_bytes FROM payloads JOIN events"
+			       " USING (seq) WHERE seq = ?1 AND body_sha256 = x''";
+
+/* ?1: seq, ?2: now, ?3: digest or x''. The first says whether the event may go; the others follow
+ * only then. */
 static const char *const sql_erase[] = {
-	"UPDATE events SET erased_at = ?2, customer_id = ''"
+	"UPDATE events SET erased_at = ?2, customer_id = '',"
+	" body_sha256 = iif(?3 = x'', body_sha256, ?3)"
 	" WHERE seq = ?1 AND erased_at = 0 AND NOT " IS_LIVE,
 	"DELETE FROM payloads WHERE seq = ?1",
 	"DELETE FROM conflicts WHERE seq = ?1",
@@ -55,9 +64,64 @@ static int visit(sqlite3_stmt *stmt, struct erase_search *search, struct erase_o
 		n_rows++;
 		search->at = sqlite3_column_int64(stmt, 0);
 		if (!is_live)
-			op->seqs[op->n_seqs++] = search->at;
+			op->items[op->n_items++] = (struct erase_item){.seq = search->at};
 	}
 	return rc == SQLITE_DONE ? n_rows == ERASE_BATCH : db_errno(rc);
+}
+
+static int find(struct reader *reader, enum event_category category, int64_t before,
+		struct erase_search *search, struct erase_op *op)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r;
+
+	r = reader_prepare(reader, sql_find, &stmt);
+	if (r == 0)
+		r = db_bind(stmt, "isii", search->at, event_category_name(category), before,
+			    (int64_t)ERASE_BATCH);
+	return r < 0 ? r : visit(stmt, search, op);
+}
+
+/* A damaged body has no digest that would tell its copies: the tombstone stays without, nothing is
+ * equal to that, and whatever is posted under its key later is kept as a conflict. */
+static int digest_body(sqlite3_stmt *row, struct erase_item *item)
+{
+	struct payload stored = {.encoding = (enum payload_encoding)sqlite3_column_int(row, 1),
+				 .bytes = db_column(row, 0)};
+	int64_t n = sqlite3_column_int64(row, 2);
+	struct slice body;
+	int r;
+
+	r = payload_body(&stored, &body);
+	if (r == 0 && (int64_t)body.n == n) {
+		item->body_sha256 = sha256_of(body.p, body.n);
+		item->has_digest = true;
+	}
+	payload_deinit(&stored);
+	return r == -EBADMSG ? 0 : r;
+}
+
+/* each body in a read transaction of its own: a long one keeps the WAL from starting anew */
+static int add_digests(struct reader *reader, struct erase_op *op)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r = 0;
+
+	if (op->n_items > 0)
+		r = reader_prepare(reader, sql_body, &stmt);
+	for (size_t i = 0; r == 0 && i < op->n_items; i++) {
+		int rc;
+
+		r = db_bind(stmt, "i", op->items[i].seq);
+		if (r < 0)
+			break;
+		rc = sqlite3_step(stmt);
+		r = rc == SQLITE_ROW ? digest_body(stmt, &op->items[i]) : db_errno(rc);
+		sqlite3_reset(stmt); /* repeats the error that r holds */
+	}
+	return r;
 }
 
 /* The next pass begins before the first event that has its contents; what this one has found but
@@ -84,30 +148,27 @@ static int begin_again(struct reader *reader, enum event_category category,
 int erase_find(struct reader *reader, enum event_category category, int64_t before,
 	       struct erase_search *search, struct erase_op *op)
 {
-	_cleanup_(sqlite3_finalizep)
-	sqlite3_stmt *stmt = NULL;
-	int r;
+	int more, r;
 
-	op->n_seqs = 0;
-	r = reader_prepare(reader, sql_find, &stmt);
-	if (r == 0)
-		r = db_bind(stmt, "isii", search->at, event_category_name(category), before,
-			    (int64_t)ERASE_BATCH);
-	if (r == 0)
-		r = visit(stmt, search, op);
-	return r == 0 ? begin_again(reader, category, search) : r;
+	op->n_items = 0;
+	more = find(reader, category, before, search, op);
+	r = more < 0 ? more : add_digests(reader, op);
+	if (r < 0)
+		return r;
+	return more ? 1 : begin_again(reader, category, search);
 }
 
 /* Return: 0, or a negative errno; *@ret_done: was it erased? */
-static int erase_one(sqlite3_stmt *const *stmts, int64_t seq, int64_t now, bool *ret_done)
+static int erase_one(sqlite3_stmt *const *stmts, const struct erase_item *item, int64_t now,
+		     bool *ret_done)
 {
+	struct slice digest = item->has_digest ? digest_slice(&item->body_sha256) : SLICE_NULL;
 	sqlite3 *db = sqlite3_db_handle(stmts[0]);
 
 	*ret_done = false;
 	for (size_t i = 0; i < ARRAY_SIZE(sql_erase); i++) {
-		int r = sqlite3_bind_parameter_count(stmts[i]) == 2
-				? db_bind(stmts[i], "ii", seq, now)
-				: db_bind(stmts[i], "i", seq);
+		int r = i == 0 ? db_bind(stmts[i], "iib", item->seq, now, digest)
+			       : db_bind(stmts[i], "i", item->seq);
 
 		if (r == 0)
 			r = db_errno(sqlite3_step(stmts[i]));
@@ -128,10 +189,10 @@ static int erase_all(sqlite3 *db, struct erase_op *op)
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(sql_erase); i++)
 		r = db_errno(sqlite3_prepare_v2(db, sql_erase[i], -1, &stmts[i], NULL));
-	for (size_t i = 0; r == 0 && i < op->n_seqs; i++) {
+	for (size_t i = 0; r == 0 && i < op->n_items; i++) {
 		bool done;
 
-		r = erase_one(stmts, op->seqs[i], op->now, &done);
+		r = erase_one(stmts, &op->items[i], op->now, &done);
 		op->n_erased += r == 0 && done;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sql_erase); i++)
@@ -159,7 +220,7 @@ int erase_write(sqlite3 *db, struct erase_op *op)
 	op->n_erased = 0;
 	/* free pages would still hold what was erased */
 	r = db_exec(db, "PRAGMA secure_delete=ON");
-	if (r == 0 && op->n_seqs > 0)
+	if (r == 0 && op->n_items > 0)
 		r = erase_all(db, op);
 	if (r == 0 && op->quarantine_before > 0)
 		r = erase_quarantine(db, op);

@@ -2,7 +2,9 @@
 /*
  * Erasing the contents of events that are older than the configured retention
  *
- * An erased event stays as a tombstone (sql/006_retention.sql). Never erased is what the router has
+ * An erased event stays as a tombstone (sql/006_retention.sql). It gets the digest of its body, by
+ * which a late copy is told from another body; while the body is there they are compared
+ * themselves, and no event's arrival waits for a digest. Never erased is what the router has
  * not passed, or what still has a delivery that is pending, running or held.
  *
  * Threads: erase_find() as the reader; erase_write() in the store thread.
@@ -11,6 +13,7 @@
 
 #include <stdbool.h>
 
+#include "core/crypto.h"
 #include "core/event_types.h"
 #include "store/reader.h"
 #include "store/store.h"
@@ -18,11 +21,17 @@
 #define ERASE_BATCH      64 /* events, or quarantined bodies, in one transaction */
 #define ERASE_CATEGORIES (CATEGORY_DOCV + 1)
 
+struct erase_item {
+	int64_t seq;
+	bool has_digest; /* false: what stands in `events` stays */
+	struct sha256 body_sha256;
+};
+
 /* one transaction of the store thread; everything in it may be erased at once */
 struct erase_op {
 	struct store_op op;
-	int64_t seqs[ERASE_BATCH];
-	size_t n_seqs;
+	struct erase_item items[ERASE_BATCH];
+	size_t n_items;
 	int64_t quarantine_before; /* received_at, us: older quarantined bodies go; 0: none */
 	int64_t now;               /* us */
 
@@ -39,7 +48,9 @@ struct erase_search {
 /**
  * erase_find() - what of a category may be erased? Goes on where the last call ended
  * @before: received_at, us
- * @op:     `seqs` is filled; it may stay empty although there is more
+ * @op:     `items` is filled; it may stay empty although there is more
+ *
+ * Reads the bodies, since the digests are computed here.
  *
  * Return: 1 when there may be more, 0 when the pass is over, or a negative errno.
  */

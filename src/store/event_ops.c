@@ -2,6 +2,10 @@
 /*
  * What is written when something was posted: the event under its dedup key, its payload, and what
  * it tells of its evaluation; or what is not an event
+ *
+ * A key that is taken: by a copy, or by another body? As long as the first body is there the two
+ * are compared byte for byte; of an erased one its digest is left. So only who comes second waits
+ * for the comparison, and only a conflict, or what comes after the erasure, for a digest.
  */
 #include <errno.h>
 
@@ -111,42 +115,104 @@ static int insert_event(struct writer *w, const struct event_op *op, int64_t eva
 	return writer_do(w, EVENT_INSERT,
 			 "itttittttttttt"
 			 "iiiii"
-			 "ttt"
-			 "ib",
+			 "ttti",
 			 evaluation, ev->event_type, dedup_id(op), ev->event_id,
 			 (int64_t)ev->id_derived, ev->original_type,
 			 slice_of(event_category_name(ev->category)), ev->customer_id, ev->decision,
 			 ev->status, ev->sub_status, ev->eval_status, ev->workflow, ev->environment,
 			 (int64_t)op->wrong_environment, (int64_t)ev->test, ev->event_at,
 			 ev->decision_at, from->received_at, from->endpoint, from->credential,
-			 from->address, (int64_t)op->body.n, digest_slice(&ev->body_sha256));
+			 from->address, (int64_t)op->body.n);
+}
+
+static int is_copy_of(const struct event_op *op, struct payload *stored)
+{
+	struct slice body;
+	int r;
+
+	/* says the same without decoding; but another version of zstd may write other bytes */
+	if (op->payload && op->payload->encoding == stored->encoding &&
+	    slice_eq(op->payload->bytes, stored->bytes))
+		return true;
+	r = payload_body(stored, &body);
+	if (r == 0)
+		r = slice_eq(body, op->body);
+	payload_deinit(stored);
+	return r;
+}
+
+/* Is the body of op->seq the one that was posted? One that is damaged counts as another: nobody
+ * knows any more what it was, so the posted one is kept, as a conflict.
+ *
+ * When it is the file that is damaged, SQLite writes nothing more in this transaction. -EBADMSG
+ * tells the store to write each op alone, and this one is not compared again.
+ *
+ * Return: 1 yes, 0 no, -ENODATA: it is erased, another negative errno. */
+static int is_stored_body(struct writer *w, struct event_op *op)
+{
+	sqlite3_stmt *row = w->statements[PAYLOAD_FIND];
+	struct payload stored = PAYLOAD_NULL;
+	int r;
+
+	if (op->is_first_unreadable)
+		return false;
+	r = writer_find(w, PAYLOAD_FIND, "i", op->seq);
+	if (r == -EUCLEAN || r == -EIO) {
+		op->is_first_unreadable = true;
+		return -EBADMSG;
+	}
+	if (r < 0)
+		return r;
+	stored.bytes = db_column(row, 0);
+	stored.encoding = (enum payload_encoding)sqlite3_column_int(row, 1);
+	r = is_copy_of(op, &stored);
+	sqlite3_reset(row);
+	return r == -EBADMSG ? false : r;
+}
+
+/* Is the posted event the one that EVENT_FIND has found? Return: 1, 0, or a negative errno. */
+static int is_copy(struct writer *w, struct event_op *op)
+{
+	sqlite3_stmt *row = w->statements[EVENT_FIND];
+	struct sha256 digest;
+	int r;
+
+	if (sqlite3_column_int64(row, 1) != (int64_t)op->body.n)
+		return false;
+	r = is_stored_body(w, op);
+	if (r != -ENODATA)
+		return r;
+	digest = sha256_of(op->body.p, op->body.n);
+	return slice_eq(db_column(row, 2), digest_slice(&digest));
 }
 
 /* Is the key taken? Then op->seq and op->stored say by whom. Return: 0, -ENODATA: it is free. */
 static int find_event(struct writer *w, struct event_op *op, int64_t evaluation)
 {
-	const struct event *ev = op->event;
-	struct slice first;
 	int r;
 
-	r = writer_find(w, EVENT_FIND, "itt", evaluation, ev->event_type, dedup_id(op));
+	r = writer_find(w, EVENT_FIND, "itt", evaluation, op->event->event_type, dedup_id(op));
 	if (r < 0)
 		return r;
 	op->seq = sqlite3_column_int64(w->statements[EVENT_FIND], 0);
-	first = db_column(w->statements[EVENT_FIND], 1);
-	op->stored =
-		slice_eq(first, digest_slice(&ev->body_sha256)) ? EVENT_DUPLICATE : EVENT_CONFLICT;
+	r = is_copy(w, op);
 	sqlite3_reset(w->statements[EVENT_FIND]);
+	if (r < 0)
+		return r;
+	op->stored = r ? EVENT_DUPLICATE : EVENT_CONFLICT;
 	return 0;
 }
 
 static int note_repetition(struct writer *w, const struct event_op *op)
 {
+	struct sha256 digest;
+
 	if (op->stored == EVENT_DUPLICATE)
 		return writer_do(w, EVENT_COUNT_DUPLICATE, "i", op->seq);
+	digest = sha256_of(op->body.p, op->body.n);
 	return writer_do(w, CONFLICT_INSERT, "itttibb", op->seq, op->from.endpoint,
 			 op->from.credential, op->from.address, op->from.received_at,
-			 digest_slice(&op->event->body_sha256), op->body);
+			 digest_slice(&digest), op->body);
 }
 
 static int insert_payload(struct writer *w, const struct event_op *op)

@@ -84,12 +84,12 @@ static int64_t erase_category(struct retention *k, int category)
 	int more = k->age_ms[category] > 0;
 
 	while (more > 0) {
-		struct erase_op op = {.n_seqs = 0};
+		struct erase_op op = {.n_items = 0};
 		int64_t n = 0;
 
 		more = erase_find(k->reader, (enum event_category)category, before,
 				  &k->search[category], &op);
-		if (more >= 0 && op.n_seqs > 0)
+		if (more >= 0 && op.n_items > 0)
 			n = commit(k, &op);
 		if (n < 0)
 			return n;

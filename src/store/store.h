@@ -88,6 +88,9 @@ struct event_op {
 	int dedup; /* enum dedup_mode */
 	bool wrong_environment;
 
+	/* owned by the store thread: the first body of this key cannot be read */
+	bool is_first_unreadable;
+
 	/* results */
 	enum event_stored stored;
 	int64_t seq; /* the event's, or the first one's */

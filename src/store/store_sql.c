@@ -8,16 +8,18 @@ const char *const store_sql[STATEMENTS] = {
 	[BEGIN] = "BEGIN IMMEDIATE",
 	[COMMIT] = "COMMIT",
 	[ROLLBACK] = "ROLLBACK",
+	/* body_sha256: only a tombstone has one (store/erase.c) */
 	[EVENT_INSERT] =
 		"INSERT INTO events (evaluation, event_type, dedup_id, event_id, id_derived,"
 		" original_type, category, customer_id, decision, status, sub_status, eval_status,"
 		" workflow, environment, wrong_environment, test, event_at, decision_at,"
 		" received_at, endpoint, credential, address, body_bytes, body_sha256)"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16,"
-		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24)",
-	[EVENT_FIND] = "SELECT seq, body_sha256 FROM events"
+		" ?17, ?18, ?19, ?20, ?21, ?22, ?23, x'')",
+	[EVENT_FIND] = "SELECT seq, body_bytes, body_sha256 FROM events"
 		       " WHERE evaluation = ?1 AND event_type = ?2 AND dedup_id = ?3",
 	[EVENT_COUNT_DUPLICATE] = "UPDATE events SET duplicates = duplicates + 1 WHERE seq = ?1",
+	[PAYLOAD_FIND] = "SELECT body, encoding FROM payloads WHERE seq = ?1",
 	[PAYLOAD_INSERT] = "INSERT INTO payloads (seq, body, encoding) VALUES (?1, ?2, ?3)",
 	[EVENT_IDS_INSERT] = EVENT_IDS_WRITE,
 	[CONFLICT_INSERT] =

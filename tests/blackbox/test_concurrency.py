@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from lib.config import ENDPOINT
-from lib.events import body, encode, envelope, new_id
+from lib.events import body, body_of_size, encode, envelope, new_id
 
 THREADS = 16
 
@@ -82,6 +82,20 @@ def test_white_space_makes_another_body(daemon):
     data = body()
     daemon.stored(data)
     assert daemon.post(b" " + data).result == "conflict"
+
+
+@pytest.mark.parametrize("size", [3000, 50_000], ids=["raw", "compressed"])
+def test_copies_and_another_body_of_the_same_size_at_once(daemon, size):
+    one = body_of_size(size)
+    other = one[:-10] + b"y" + one[-9:]
+    answers = post_at_once(daemon, [one, other] * (THREADS // 2))
+    results = [a.result for a in answers]
+    assert Counter(results) == {"stored": 1, "duplicate": THREADS // 2 - 1,
+                                "conflict": THREADS // 2}
+    assert len({a.seq for a in answers}) == 1
+    first = results.index("stored")
+    assert "conflict" not in results[first % 2::2], "none of one body, all of the other"
+    assert daemon.payload(answers[0].seq) == (one, other)[first % 2]
 
 
 def test_dedup_by_evaluation_takes_one_event_per_evaluation_and_type(daemon):

@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Retention: contents go when they are old enough, the line that an event was there stays."""
 
+import hashlib
 import secrets
 
 import pytest
 
 from lib import metrics
-from lib.events import body, encode, envelope
+from lib.events import body, body_of_size, encode, envelope
 from lib.hooks import script
 from lib.waiting import wait_until
 
@@ -39,6 +40,23 @@ def test_contents_are_erased_and_the_tombstone_stays(make_daemon, folder):
     daemon.stop()
     for path in daemon.folder.glob("events.db*"):
         assert b"words-to-forget" not in path.read_bytes() or path.name.endswith("-wal")
+
+
+@pytest.mark.parametrize("compression", ["zstd", "none"])
+def test_a_late_copy_is_told_from_another_body(make_daemon, compression):
+    daemon = make_daemon({"store": {"retention": "1s", "compression": compression}})
+    for raw in (body(), body_of_size(50_000)):
+        seq = daemon.stored(raw)
+        assert daemon.post(raw).result == "duplicate"
+        erased(daemon, seq)
+        assert daemon.value("SELECT body_sha256 FROM events WHERE seq = ?",
+                            seq) == hashlib.sha256(raw).digest()
+        assert daemon.post(raw).result == "duplicate"
+        other = raw.replace(b"ACCEPT", b"accept")
+        assert len(other) == len(raw) and other != raw
+        assert daemon.post(other).result == "conflict"
+        assert daemon.query("SELECT body, body_sha256, posts FROM conflicts WHERE seq = ?", seq) == [
+            {"body": other, "body_sha256": hashlib.sha256(other).digest(), "posts": 1}]
 
 
 def test_each_category_has_its_own_age(make_daemon):

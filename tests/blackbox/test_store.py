@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The store keeps what was promised: through restarts, kills, full disks and future versions."""
 
+import contextlib
+import hashlib
 import http.client
 import resource
 import signal
@@ -168,6 +170,43 @@ def test_a_body_is_the_same_in_every_way_of_reading_it(make_daemon, compression)
         assert bytes.fromhex(done.stdout) == raw, done.stderr
     encodings = daemon.value("SELECT group_concat(encoding, '') FROM payloads ORDER BY seq")
     assert encodings == ("2211" if compression == "zstd" else "0000")
+
+
+def change(daemon, sql, *parameters):
+    """Write to the store of a daemon that is stopped, and start it again."""
+    daemon.stop()
+    with contextlib.closing(sqlite3.connect(daemon.config.store)) as db:
+        assert db.execute(sql, parameters).rowcount == 1
+        db.commit()
+    daemon.start()
+
+
+@pytest.mark.parametrize("size", [1000, 50_000], ids=["raw", "compressed"])
+def test_a_copy_of_an_event_of_an_earlier_version(make_daemon, size):
+    """Which had the digest of each body in its row."""
+    daemon = make_daemon()
+    raw = body_of_size(size)
+    daemon.stored(raw)
+    change(daemon, "UPDATE events SET body_sha256 = ?", hashlib.sha256(raw).digest())
+    assert daemon.post(raw).result == "duplicate"
+    assert daemon.post(raw.replace(b"xx", b"yy", 1)).result == "conflict"
+    change(daemon, "DELETE FROM payloads")
+    assert daemon.post(raw).result == "duplicate"
+    assert daemon.post(raw.replace(b"xx", b"yy", 1)).result == "conflict"
+    assert daemon.query("SELECT posts FROM conflicts") == [{"posts": 2}]
+
+
+@pytest.mark.parametrize("damage", ["substr(body, 1, 100)", "x''", "zeroblob(length(body))"])
+@pytest.mark.parametrize("size", [1000, 50_000], ids=["raw", "compressed"])
+def test_a_copy_of_a_damaged_event_is_kept(make_daemon, size, damage):
+    daemon = make_daemon()
+    raw = body_of_size(size)
+    seq = daemon.stored(raw)
+    change(daemon, f"UPDATE payloads SET body = {damage}")
+    response = daemon.post(raw)
+    assert (response.status, response.result, response.seq) == (200, "conflict", seq)
+    assert daemon.query("SELECT body FROM conflicts") == [{"body": raw}]
+    assert daemon.post(body()).result == "stored"
 
 
 def test_the_store_has_a_write_ahead_log(make_daemon):

@@ -20,7 +20,9 @@ SHOWN = 5  # examples of each broken promise
 VIEWS = """
 CREATE TEMP TABLE stored AS
     SELECT e.*, coalesce(v.eval_id, '') || '/' || e.event_type || '/' || e.event_id AS key,
-           p.seq IS NOT NULL AS has_payload, sha256(payload_decode(p.body, p.encoding)) AS sha
+           p.seq IS NOT NULL AS has_payload,
+           length(payload_decode(p.body, p.encoding)) AS n_bytes,
+           coalesce(sha256(payload_decode(p.body, p.encoding)), e.body_sha256) AS sha
       FROM store.events AS e LEFT JOIN store.payloads AS p USING (seq)
       LEFT JOIN store.evaluations AS v ON v.evaluation = e.evaluation;
 CREATE INDEX temp.stored_key ON stored (key);
@@ -37,7 +39,7 @@ CREATE TEMP TABLE conflicting AS
 CREATE INDEX temp.conflicting_key ON conflicting (key);
 CREATE TEMP TABLE wanted_of AS
     SELECT s.seq, w.handler, w.payload, w.refused
-      FROM stored AS s JOIN wanted AS w ON w.key = s.key AND w.sha = s.body_sha256
+      FROM stored AS s JOIN wanted AS w ON w.key = s.key AND w.sha = s.sha
       JOIN present USING (handler);
 CREATE INDEX temp.wanted_seq ON wanted_of (seq, handler);
 CREATE INDEX IF NOT EXISTS tries_key ON tries (key);
@@ -54,11 +56,15 @@ PROMISES = {
         "SELECT key, count(*) FROM stored GROUP BY key HAVING count(*) > 1",
     "the bytes are those that were sent":
         "SELECT seq, key FROM stored WHERE NOT EXISTS (SELECT 1 FROM bodies AS b"
-        " WHERE b.key = stored.key AND b.sha = stored.body_sha256 AND b.kind = 'event')"
-        " OR (erased_at = 0 AND (NOT has_payload OR sha <> body_sha256))",
+        " WHERE b.key = stored.key AND b.sha = stored.sha AND b.kind = 'event')"
+        " OR n_bytes <> body_bytes",
+    "an event has its body, or, once it is erased, its body's digest":
+        "SELECT seq, key, erased_at, has_payload, hex(body_sha256) FROM stored"
+        " WHERE has_payload <> (erased_at = 0)"
+        " OR length(body_sha256) <> iif(erased_at = 0, 0, 32)",
     "what was never sent is not stored":
         "SELECT seq, key FROM stored WHERE NOT EXISTS (SELECT 1 FROM tries AS t"
-        " WHERE t.key = stored.key AND t.sha = stored.body_sha256)",
+        " WHERE t.key = stored.key AND t.sha = stored.sha)",
 
     "an event is found by its id":
         "SELECT e.seq FROM store.events AS e WHERE e.seq < (SELECT max(run) + 1 FROM store.event_ids)"
@@ -71,14 +77,14 @@ PROMISES = {
         " HAVING count(*) > 1",
     "'stored' and 'duplicate' tell of the body that is stored":
         "SELECT a.* FROM answers AS a JOIN stored AS s USING (key)"
-        " WHERE (a.result = 'conflict') <> (a.sha <> s.body_sha256)",
+        " WHERE (a.result = 'conflict') <> (a.sha <> s.sha)",
     "a result is one of three":
         "SELECT * FROM answers WHERE result IS NULL"
         " OR result NOT IN ('stored', 'duplicate', 'conflict')",
     "without a 'stored' there is a try of that body whose answer nobody got":
         "SELECT s.seq, s.key FROM stored AS s WHERE NOT EXISTS (SELECT 1 FROM answers AS a"
         " WHERE a.key = s.key AND a.result = 'stored') AND NOT EXISTS (SELECT 1 FROM unanswered"
-        " AS u WHERE u.key = s.key AND u.sha = s.body_sha256)",
+        " AS u WHERE u.key = s.key AND u.sha = s.sha)",
     "nobody is told 'stored' when another one had his 200 already":
         "SELECT a.* FROM answers AS a JOIN answers AS b USING (key)"
         " WHERE a.result = 'stored' AND b.ended < a.began",
@@ -95,7 +101,7 @@ PROMISES = {
         " WHERE c.key = a.key AND c.sha = a.sha)",
     "a kept conflict was sent, and is no copy of the event":
         "SELECT c.seq FROM conflicting AS c JOIN stored AS s USING (seq)"
-        " WHERE c.sha <> c.body_sha256 OR c.sha = s.body_sha256 OR NOT EXISTS ("
+        " WHERE c.sha <> c.body_sha256 OR c.sha = s.sha OR NOT EXISTS ("
         " SELECT 1 FROM tries AS t WHERE t.key = c.key AND t.sha = c.sha)",
     "bad bodies of a right sender are kept":
         "SELECT t.* FROM tries AS t JOIN bodies AS b USING (sha) WHERE b.kind = 'rubbish'"

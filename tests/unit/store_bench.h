@@ -16,9 +16,12 @@
 #include <sqlite3.h>
 
 #include "core/config.h"
+#include "core/crypto.h"
 #include "intake/event.h"
+#include "store/payload.h"
 #include "store/queue.h"
 #include "store/store.h"
+#include "util/hex.h"
 
 struct place {
 	char folder[64], path[96];
@@ -109,6 +112,39 @@ static inline struct post post_event(struct store *store, int dedup, const char 
 	post.op.dedup = dedup;
 	assert_int_equal(store_submit_wait(store, &post.op.op), 0);
 	return post;
+}
+
+/* the same with bytes of any length and their form in the store, NULL: raw. Return: the op */
+static inline struct event_op post_bytes(struct store *store, struct slice body,
+					 const struct payload *payload)
+{
+	struct event event;
+	struct event_op op = {
+		.op = {.kind = STORE_OP_EVENT},
+		.event = &event,
+		.body = body,
+		.payload = payload,
+		.from = {.endpoint = SLICE("riskos"), .received_at = 1000},
+	};
+
+	assert_int_equal(event_recognize(body, &event), EVENT_OK);
+	assert_int_equal(store_submit_wait(store, &op.op), 0);
+	op.event = NULL;
+	return op;
+}
+
+/* is this the digest in the one row of @rows ("events WHERE ...")? Of an empty body: there is none
+ */
+static inline void assert_digest(const struct place *p, const char *rows, struct slice body)
+{
+	struct sha256 digest = sha256_of(body.p, body.n);
+	char hex[2 * SHA256_SIZE + 1] = "", sql[256];
+
+	if (body.n > 0)
+		hex_encode(digest.bytes, SHA256_SIZE, hex);
+	(void)snprintf(sql, sizeof(sql),
+		       "SELECT group_concat(hex(body_sha256)) = upper('%s') FROM %s", hex, rows);
+	assert_int_equal(ask(p, sql), 1);
 }
 
 /* one event of an evaluation, with a type and an id */

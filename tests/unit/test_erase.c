@@ -43,7 +43,7 @@ static int64_t step(struct world *w, struct erase_search *search, int64_t before
 
 	*ret_more = erase_find(w->reader, CATEGORY_WATCHLIST, before, search, &op);
 	assert_true(*ret_more >= 0);
-	if (op.n_seqs > 0)
+	if (op.n_items > 0)
 		assert_int_equal(store_submit_wait(w->store, &op.op), 0);
 	return op.n_erased;
 }
@@ -86,11 +86,126 @@ static void test_contents_go_and_the_tombstone_stays(void **state)
 			      " AND reason IS NULL AND outcome = 'ok') = 1");
 	assert_sql(&w->place, "(SELECT reason FROM deliveries) = ''");
 	assert_sql(&w->place, "(SELECT customer_id FROM evaluations) = ''");
+	assert_sql(&w->place, "(SELECT length(body_sha256) FROM events) = 32");
 	again = post_event(w->store, DEDUP_EVENT,
 			   "{\"event_type\":\"case_closure\",\"event_id\":\"gone\","
 			   "\"data\":{\"eval_id\":\"eval\"}}");
 	assert_int_equal(again.op.stored, EVENT_DUPLICATE);
 	assert_int_equal(erase_all(w, &search), 0);
+}
+
+/* ---- the digest in the tombstone ---- */
+
+#define LARGE 9000
+
+/* an event of LARGE bytes, which differs from others by @mark alone */
+static struct slice large_body(const char *id, char mark)
+{
+	static char text[LARGE + 1];
+	int n = snprintf(text, sizeof(text),
+			 "{\"event_type\":\"case_closure\",\"event_id\":\"%s\",\"x\":\"%c", id,
+			 mark);
+
+	memset(text + n, 'x', sizeof(text) - (size_t)n);
+	memcpy(text + LARGE - 2, "\"}", 3);
+	return slice_make(text, LARGE);
+}
+
+static struct event_op post_large(struct world *w, const char *id, char mark, bool compress)
+{
+	struct slice body = large_body(id, mark);
+	struct payload payload = payload_encode(body, compress);
+	struct event_op op = post_bytes(w->store, body, &payload);
+
+	assert_int_equal(payload.encoding, compress ? PAYLOAD_ZSTD : PAYLOAD_RAW);
+	payload_deinit(&payload);
+	return op;
+}
+
+static void erase_routed(struct world *w)
+{
+	struct erase_search search = {0};
+	struct route_op op = {.op = {.kind = STORE_OP_ROUTE},
+			      .routed_seq = ask(&w->place, "SELECT max(seq) FROM events")};
+
+	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+	assert_true(erase_all(w, &search) > 0);
+	assert_sql(&w->place, "(SELECT count(*) FROM payloads) = 0");
+}
+
+static void test_the_tombstone_tells_copies_from_others(void **state)
+{
+	struct world *w = *state;
+	int64_t raw = post_large(w, "raw", 'a', false).seq;
+	int64_t compressed = post_large(w, "compressed", 'a', true).seq;
+	struct event_op late;
+
+	assert_int_equal(post_large(w, "raw", 'b', false).stored, EVENT_CONFLICT);
+	assert_sql(&w->place, "(SELECT count(*) FROM events WHERE body_sha256 = x'') = 2");
+	erase_routed(w);
+	assert_sql(&w->place, "(SELECT count(*) FROM conflicts) = 0");
+	assert_digest(&w->place, "events WHERE event_id = 'raw'", large_body("raw", 'a'));
+	assert_digest(&w->place, "events WHERE event_id = 'compressed'",
+		      large_body("compressed", 'a'));
+
+	assert_int_equal(post_large(w, "raw", 'a', true).stored, EVENT_DUPLICATE);
+	assert_int_equal(post_large(w, "compressed", 'a', true).stored, EVENT_DUPLICATE);
+	late = post_large(w, "raw", 'b', false);
+	assert_true(late.stored == EVENT_CONFLICT && late.seq == raw);
+	assert_digest(&w->place, "conflicts", large_body("raw", 'b'));
+	late = post_large(w, "compressed", 'c', true);
+	assert_true(late.stored == EVENT_CONFLICT && late.seq == compressed);
+	assert_sql(&w->place, "(SELECT group_concat(duplicates) FROM events) = '1,1'");
+}
+
+/* what nobody can read any more has no digest, so nothing that comes later is taken for a copy */
+static void test_damaged_bodies_leave_no_digest(void **state)
+{
+	static const char *const ids[] = {"cut", "short", "unknown"};
+	struct world *w = *state;
+
+	(void)post_large(w, "cut", 'a', true);
+	(void)post_large(w, "short", 'a', false);
+	(void)post_large(w, "unknown", 'a', false);
+	(void)ask(&w->place, "UPDATE payloads SET body = substr(body, 1, 40) WHERE seq <= 2"
+			     " RETURNING 1");
+	(void)ask(&w->place, "UPDATE payloads SET encoding = 7 WHERE seq = 3 RETURNING 1");
+	erase_routed(w);
+	assert_sql(&w->place, "(SELECT count(*) FROM events WHERE body_sha256 = x''"
+			      " AND erased_at > 0) = 3");
+	for (size_t i = 0; i < ARRAY_SIZE(ids); i++)
+		assert_int_equal(post_large(w, ids[i], 'a', true).stored, EVENT_CONFLICT);
+	assert_sql(&w->place, "(SELECT count(*) FROM conflicts) = 3");
+}
+
+/* rows of earlier versions have had it from the beginning */
+static void test_a_digest_that_is_there_stays(void **state)
+{
+	struct world *w = *state;
+
+	(void)post_large(w, "old", 'a', true);
+	(void)post_large(w, "old and damaged", 'a', true);
+	(void)ask(&w->place, "UPDATE events SET body_sha256 = x'01' RETURNING 1");
+	(void)ask(&w->place, "UPDATE payloads SET body = x'' WHERE seq = 2 RETURNING 1");
+	erase_routed(w);
+	assert_sql(&w->place, "(SELECT count(*) FROM events WHERE body_sha256 = x'01') = 2");
+}
+
+/* between the search and the transaction a delivery was revived: nothing is written at all */
+static void test_who_stays_has_no_digest(void **state)
+{
+	struct world *w = *state;
+	struct erase_search search = {0};
+	struct erase_op op = {.op = {.kind = STORE_OP_ERASE}, .now = 77};
+
+	(void)deliver(w, "revived", DELIVERY_DEAD);
+	assert_int_equal(erase_find(w->reader, CATEGORY_WATCHLIST, LATER, &search, &op), 0);
+	assert_true(op.n_items == 1 && op.items[0].has_digest);
+	(void)ask(&w->place, "UPDATE deliveries SET state = 'pending' RETURNING 1");
+	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+	assert_int_equal(op.n_erased, 0);
+	assert_sql(&w->place, "(SELECT count(*) FROM events WHERE body_sha256 = x'') = 1");
+	assert_sql(&w->place, "(SELECT count(*) FROM payloads) = 1");
 }
 
 static void test_what_is_not_through_stays(void **state)
@@ -223,6 +338,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make, unmake)
 		TEST(test_contents_go_and_the_tombstone_stays),
+		TEST(test_the_tombstone_tells_copies_from_others),
+		TEST(test_damaged_bodies_leave_no_digest),
+		TEST(test_a_digest_that_is_there_stays),
+		TEST(test_who_stays_has_no_digest),
 		TEST(test_what_is_not_through_stays),
 		TEST(test_the_customer_stays_while_an_event_of_the_evaluation_does),
 		TEST(test_age_counts),
