@@ -14,6 +14,7 @@
 
 #include <assert.h>
 
+#include "core/crypto.h"
 #include "intake/json_decode.h"
 #include "intake/json_scan.h"
 #include "util/hex.h"
@@ -228,11 +229,12 @@ static struct slice keep(struct event *e, const char *p, size_t n)
 	return slice_make(kept, n);
 }
 
-static struct slice keep_digest(struct event *e, const struct sha256 *digest)
+static struct slice keep_digest(struct event *e, struct slice of)
 {
 	char text[sizeof("sha256:") + 2 * SHA256_SIZE] = "sha256:";
+	struct sha256 digest = sha256_of(of.p, of.n);
 
-	hex_encode(digest->bytes, SHA256_SIZE, text + strlen("sha256:"));
+	hex_encode(digest.bytes, SHA256_SIZE, text + strlen("sha256:"));
 	return keep(e, text, strlen(text));
 }
 
@@ -250,7 +252,6 @@ static struct slice cut_text(struct slice s)
 static struct slice text_of(struct event *e, const struct json_value *value, bool is_id)
 {
 	char text[EVENT_TEXT_MAX];
-	struct sha256 digest;
 	bool is_whole;
 	size_t n;
 
@@ -261,11 +262,11 @@ static struct slice text_of(struct event *e, const struct json_value *value, boo
 	} else if (value->raw.n <= EVENT_TEXT_MAX || !is_id) {
 		return cut_text(value->raw);
 	}
-	digest = sha256_of(value->raw.p, value->raw.n);
-	return keep_digest(e, &digest);
+	return keep_digest(e, value->raw);
 }
 
-static void recognize_texts(struct event *e, const struct json_value *values)
+/* Only a body without an identity is digested: it costs more than the scan. */
+static void recognize_texts(struct event *e, const struct json_value *values, struct slice body)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(text_rules); i++) {
 		const struct text_rule *rule = &text_rules[i];
@@ -276,7 +277,7 @@ static void recognize_texts(struct event *e, const struct json_value *values)
 				text_of(e, value, rule->is_id);
 	}
 	if (slice_is_empty(e->event_id)) {
-		e->event_id = keep_digest(e, &e->body_sha256);
+		e->event_id = keep_digest(e, body);
 		e->id_derived = true;
 	}
 }
@@ -451,13 +452,12 @@ int event_recognize(struct slice body, struct event *ret_event)
 	struct event *e = ret_event;
 
 	memset(e, 0, offsetof(struct event, scratch));
-	e->body_sha256 = sha256_of(body.p, body.n);
 	if (json_scan(body, wants, N_WANTS, values, &e->error_at) != JSON_OK)
 		return EVENT_E_NOT_JSON;
 	if (values[WHOLE].kind != KIND_OBJECT)
 		return EVENT_E_NOT_OBJECT;
 	assign_top_id(values);
-	recognize_texts(e, values);
+	recognize_texts(e, values, body);
 	recognize_type(e, values);
 	recognize_times(e, values);
 	e->test = is_test(values);

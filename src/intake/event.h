@@ -21,8 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "core/crypto.h"
 #include "core/event_types.h"
+#include "util/macros.h"
 #include "util/slice.h"
 
 /* Longest text taken from a body, in bytes. A longer identity or eval_id is replaced by "sha256:"
@@ -53,8 +53,7 @@ struct event {
 	int64_t state_at; /* own time of the other state that it reports: the later of decision_at
 			   * and updated_at, else eval_at, eval_end_time, created_at, timestamp,
 			   * else event_at; 0: none */
-	struct sha256 body_sha256;
-	size_t error_at; /* after EVENT_E_NOT_JSON: offset of the first wrong byte */
+	size_t error_at;  /* after EVENT_E_NOT_JSON: offset of the first wrong byte */
 
 	/* decoded text whose slices cannot point into the body */
 	size_t scratch_n;
@@ -64,7 +63,7 @@ struct event {
 /**
  * event_recognize() - read one body
  * @body:      raw bytes, borrowed by @ret_event
- * @ret_event: filled; on an EVENT_E_* outcome only body_sha256 and error_at hold
+ * @ret_event: filled; on an EVENT_E_* outcome only error_at holds
  *
  * Source: the RiskOS webhook OpenAPI file ("RiskOS Webhooks 1.0.0") and the help center's pages on
  * webhook events.

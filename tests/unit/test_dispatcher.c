@@ -169,7 +169,6 @@ static int64_t post(struct world *w, const char *eval_id, const char *event_id, 
 	event->event_type = slice_of(type);
 	event->eval_id = slice_of(eval_id);
 	event->category = CATEGORY_EVALUATION;
-	event->body_sha256 = sha256_of(body, sizeof(body) - 1);
 	op.body = slice_make(body, sizeof(body) - 1);
 	op.from.endpoint = SLICE("riskos");
 	op.from.received_at = clock_now_us();
