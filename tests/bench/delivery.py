@@ -70,7 +70,7 @@ def fill(path, handler, n, evaluations):
                 endpoint, credential, address, duplicates, body_bytes, body_sha256)
             SELECT :first + i, :before + 1 + i % :evaluations, 'evaluation_completed',
                 'evt-' || (:first + i), 'evt-' || (:first + i), 0, '', 'evaluation', '', 'ACCEPT', '',
-                '', '', '', '', 0, 0, 0, 0, :now, 'riskos', 'c', '127.0.0.1', 0, length(:body), x'00'
+                '', '', '', '', 0, 0, 0, 0, :now, 'riskos', 'c', '127.0.0.1', 0, length(:body), x''
             FROM n""", {"n": n, "first": first, "before": before,
                         "evaluations": evaluations, "body": BODY,
                         "now": time.time_ns() // 1000})

@@ -31,7 +31,7 @@ SQL_EVENTS = """
            'customer-' || i, iif(i % 2, '', 'REVIEW'), iif(i % 2, 'ON_HOLD', 'OPEN'),
            'Surveillance', event_type, 'consumer_onboarding', 'Production', 0, 0, at,
            iif(i % 2, 0, at), at, 'riskos', 'bench-bearer', '127.0.0.1', length(:body),
-           randomblob(32)
+           x''
       FROM row"""
 
 SQL_EVALUATIONS = """
