@@ -13,23 +13,15 @@
 #include <string.h>
 
 #include "intake/json_decode.h"
+#include "intake/json_wants.h"
 #include "util/utf8.h"
-
-#define NOT_WANTED 255
-#define N_BUCKETS  128 /* a power of two */
 
 struct scanner {
 	const char *start, *end;
-	const struct json_want *wants;
-	size_t n_wants;
-	struct json_value *values;
 	const char *error_at;
 	enum json_outcome error;
 	unsigned depth;
-	bool has_escapes; /* the last string */
-	/* wanted keys by hash, each bucket a chain that ends with NOT_WANTED */
-	unsigned char bucket[N_BUCKETS];
-	unsigned char next[JSON_WANTS_MAX];
+	struct json_wants wants;
 };
 
 static const char *scan_value(struct scanner *s, const char *p, unsigned want);
@@ -155,10 +147,8 @@ static const char *scan_exception(struct scanner *s, const char *p)
 {
 	size_t n = 0;
 
-	if (*p == '\\') {
-		s->has_escapes = true;
+	if (*p == '\\')
 		return scan_escape(s, p);
-	}
 	if ((unsigned char)*p >= 0x80)
 		n = utf8_length(p, (size_t)(s->end - p));
 	return n ? p + n : malformed(s, p);
@@ -167,7 +157,6 @@ static const char *scan_exception(struct scanner *s, const char *p)
 /* @p behind the opening quote; returns the place of the closing one */
 static inline const char *scan_string(struct scanner *s, const char *p)
 {
-	s->has_escapes = false;
 	for (;;) {
 		p = skip_plain(p, s->end);
 		if (p == s->end)
@@ -214,59 +203,6 @@ static const char *scan_word(struct scanner *s, const char *p, struct slice word
 	return p;
 }
 
-/* --- wanted keys --- */
-
-static inline unsigned bucket_of(unsigned parent, struct slice key)
-{
-	return (parent * 41 + (unsigned)key.n * 7 + (unsigned char)key.p[0] * 3 +
-		(unsigned char)key.p[key.n - 1] * 5) %
-	       N_BUCKETS;
-}
-
-static void index_wants(struct scanner *s)
-{
-	memset(s->bucket, NOT_WANTED, sizeof(s->bucket));
-	for (unsigned i = JSON_ROOT + 1; i < s->n_wants; i++) {
-		const struct json_want *want = &s->wants[i];
-		unsigned char *bucket = &s->bucket[bucket_of(want->parent, want->key)];
-
-		s->next[i] = *bucket;
-		*bucket = (unsigned char)i;
-	}
-}
-
-static inline unsigned find_want(const struct scanner *s, unsigned parent, struct slice key)
-{
-	unsigned i = key.n ? s->bucket[bucket_of(parent, key)] : NOT_WANTED;
-
-	while (i != NOT_WANTED && (s->wants[i].parent != parent || !slice_eq(s->wants[i].key, key)))
-		i = s->next[i];
-	return i;
-}
-
-static unsigned find_escaped_want(const struct scanner *s, unsigned parent, struct slice raw)
-{
-	char text[JSON_KEY_MAX];
-	size_t n;
-
-	if (!json_decode(raw, text, sizeof(text), &n))
-		return NOT_WANTED;
-	return find_want(s, parent, slice_make(text, n));
-}
-
-/* a value that comes a second time takes all with it that was found in the first */
-static void forget(struct scanner *s, unsigned want)
-{
-	for (unsigned i = want; i < s->n_wants; i++) {
-		unsigned above = i;
-
-		while (above > want)
-			above = s->wants[above].parent;
-		if (above == want)
-			s->values[i].kind = KIND_MISSING;
-	}
-}
-
 /* --- containers --- */
 
 /* @p at the opening quote; returns where the value begins and, in @ret_want, which one it is */
@@ -281,14 +217,9 @@ static inline const char *scan_key(struct scanner *s, const char *p, unsigned pa
 	p = scan_string(s, start);
 	if (!p)
 		return NULL;
-	*ret_want = NOT_WANTED;
-	if (parent != NOT_WANTED) {
-		raw = slice_make(start, (size_t)(p - start));
-		*ret_want = s->has_escapes ? find_escaped_want(s, parent, raw)
-					   : find_want(s, parent, raw);
-		if (*ret_want != NOT_WANTED && s->values[*ret_want].kind != KIND_MISSING)
-			forget(s, *ret_want);
-	}
+	raw = slice_make(start, (size_t)(p - start));
+	*ret_want = parent == JSON_NOT_WANTED ? JSON_NOT_WANTED
+					      : json_wants_meet_raw(&s->wants, parent, raw);
 	p = skip_space(s, p + 1);
 	if (peek(s, p) != ':')
 		return malformed(s, p);
@@ -325,7 +256,7 @@ static const char *scan_array(struct scanner *s, const char *p)
 	if (peek(s, p) == ']')
 		return p + 1;
 	for (;;) {
-		p = scan_value(s, p, NOT_WANTED);
+		p = scan_value(s, p, JSON_NOT_WANTED);
 		if (!p)
 			return NULL;
 		p = skip_space(s, p);
@@ -346,12 +277,6 @@ static const char *scan_container(struct scanner *s, const char *p, unsigned wan
 	s->depth--;
 	return p;
 }
-
-/* what a value is, by its first byte */
-static const unsigned char kind_by_byte[256] = {
-	['"'] = KIND_STRING, ['-'] = KIND_NUMBER, ['0' ... '9'] = KIND_NUMBER, ['{'] = KIND_OBJECT,
-	['['] = KIND_ARRAY,  ['n'] = KIND_NULL,   ['f'] = KIND_FALSE,          ['t'] = KIND_TRUE,
-};
 
 static const char *scan_by_kind(struct scanner *s, const char *p, enum json_kind kind,
 				unsigned want)
@@ -379,16 +304,11 @@ static const char *scan_by_kind(struct scanner *s, const char *p, enum json_kind
 
 static const char *scan_value(struct scanner *s, const char *p, unsigned want)
 {
-	enum json_kind kind = kind_by_byte[(unsigned char)peek(s, p)];
+	enum json_kind kind = json_kind_by_byte[(unsigned char)peek(s, p)];
 	const char *end = scan_by_kind(s, p, kind, want);
-	size_t quote = kind == KIND_STRING;
 
-	if (end && want != NOT_WANTED)
-		s->values[want] = (struct json_value){
-			.raw = slice_make(p + quote, (size_t)(end - p) - 2 * quote),
-			.kind = kind,
-			.has_escapes = quote && s->has_escapes,
-		};
+	if (end && want != JSON_NOT_WANTED)
+		json_wants_note(&s->wants, want, slice_make(p, (size_t)(end - p)));
 	return end;
 }
 
@@ -400,17 +320,12 @@ int json_scan(struct slice text, const struct json_want *wants, size_t n_wants,
 	const char *p;
 
 	assert(n_wants > JSON_ROOT && n_wants <= JSON_WANTS_MAX);
-	memset(values, 0, n_wants * sizeof(*values));
 	s.start = text.p ? text.p : nothing;
 	s.end = s.start + text.n;
-	s.wants = wants;
-	s.n_wants = n_wants;
-	s.values = values;
 	s.error_at = s.start;
 	s.error = JSON_OK;
 	s.depth = 0;
-	s.has_escapes = false;
-	index_wants(&s);
+	json_wants_init(&s.wants, wants, n_wants, values);
 
 	p = scan_value(&s, skip_space(&s, s.start), JSON_ROOT);
 	if (p) {
