@@ -16,8 +16,8 @@
  * - Numbers beyond int64_t or double: jansson refuses, here they are accepted. RFC 8259 allows
  *   them, and nobody computes with them here.
  * - "\u0000" in a key: jansson refuses, here it is accepted. RFC 8259 allows it.
- * - Nesting of 513 to 2048 levels: jansson accepts, here it is refused. That bounds our stack: 200
- *   bytes a level on amd64, 110 KiB in all. What RiskOS sends has fewer than 20 levels.
+ * - Nesting of 513 to 2048 levels: jansson accepts, here it is refused. That bounds our stack: 120
+ *   bytes a level on amd64, 60 KiB in all. What RiskOS sends has fewer than 20 levels.
  * - A NUL byte behind a number or a word, as in [1<NUL>]: jansson overlooks it, here it is refused
  *   as RFC 8259 has it.
  *
