@@ -2,6 +2,7 @@
 #include "util/thread.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
@@ -33,6 +34,13 @@ int thread_start(pthread_t *ret_thread, const char *name, void *(*func)(void *),
 void thread_join(pthread_t thread)
 {
 	must(pthread_join(thread, NULL));
+}
+
+void thread_does_not_preempt(void)
+{
+	const struct sched_param no_priority = {0};
+
+	(void)sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &no_priority); /* a hint */
 }
 
 void thread_yield_to_others(void)
