@@ -402,6 +402,8 @@ static void *dispatcher_main(void *arg)
 	struct inbox inbox;
 	bool is_stopping;
 
+	/* who runs may be about to store another event, and a round costs the same for several */
+	thread_does_not_preempt();
 	do {
 		is_stopping = wait_for_inbox(d, &inbox);
 		d->pace.next_ms = INT64_MAX;

@@ -32,8 +32,8 @@
 #define PATIENT_SHARE       4
 #define PATIENT_MAX_US      5000  /* saved up at the most */
 #define PATIENT_DEBT_MAX_US 20000 /* a disk that hangs is not their fault */
-#define PATIENT_MS          2
-#define MANY                8 /* in one transaction */
+#define PATIENT_MS          5     /* more than threads wait for a processor in a flood */
+#define MANY                8     /* in one transaction */
 
 struct store {
 	/* constant after new */
