@@ -117,7 +117,7 @@ static struct event_op post_large(struct world *w, const char *id, char mark, bo
 	struct payload payload = payload_encode(body, compress);
 	struct event_op op = post_bytes(w->store, body, &payload);
 
-	assert_int_equal(payload.encoding, compress ? PAYLOAD_ZSTD : PAYLOAD_RAW);
+	assert_int_equal(payload.encoding, compress ? PAYLOAD_ZSTD_DICTIONARY_1 : PAYLOAD_RAW);
 	payload_deinit(&payload);
 	return op;
 }

@@ -10,7 +10,6 @@ import select
 import shutil
 import signal
 import socket
-import sqlite3
 import subprocess
 import tempfile
 import time
@@ -19,6 +18,7 @@ from dataclasses import dataclass
 from lib import client
 from lib.config import ENDPOINT, USERNAME, Config
 from lib.settings import RISKHOOKCTL, RISKHOOKD, scaled
+from lib.sql import open_store
 from lib.waiting import wait_until
 
 SANITIZER_REPORT = re.compile(r"Sanitizer|runtime error:")
@@ -311,9 +311,7 @@ class Daemon:
 
     def db(self):
         """A read-only connection of the test's own."""
-        db = sqlite3.connect(f"file:{self.config.store}?mode=ro", uri=True, timeout=scaled(10))
-        db.row_factory = sqlite3.Row
-        return db
+        return open_store(self.config.store)
 
     def query(self, sql, *parameters):
         db = self.db()
