@@ -54,6 +54,12 @@ static const char sql_quarantine[] =
 	"DELETE FROM quarantine WHERE quarantine IN"
 	" (SELECT quarantine FROM quarantine WHERE received_at < ?1 LIMIT ?2)";
 
+/* Those that were there when their event was erased went with it. */
+static const char sql_late_conflicts[] =
+	"DELETE FROM conflicts WHERE conflict IN"
+	" (SELECT conflict FROM conflicts AS c JOIN events AS e USING (seq)"
+	"   WHERE c.received_at < ?1 AND e.category = ?2 AND e.erased_at > 0 LIMIT ?3)";
+
 static int visit(sqlite3_stmt *stmt, struct erase_search *search, struct erase_op *op)
 {
 	int n_rows = 0, rc;
@@ -213,6 +219,25 @@ static int erase_quarantine(sqlite3 *db, const struct erase_op *op)
 	return r;
 }
 
+static int erase_late_conflicts(sqlite3 *db, const struct erase_op *op)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r = db_errno(sqlite3_prepare_v2(db, sql_late_conflicts, -1, &stmt, NULL));
+
+	for (int i = 0; r == 0 && i < ERASE_CATEGORIES; i++) {
+		if (op->conflicts_before[i] == 0)
+			continue;
+		r = db_bind(stmt, "iti", op->conflicts_before[i],
+			    slice_of(event_category_name((enum event_category)i)),
+			    (int64_t)ERASE_BATCH);
+		if (r == 0)
+			r = db_errno(sqlite3_step(stmt));
+		sqlite3_reset(stmt); /* repeats the error that r holds */
+	}
+	return r;
+}
+
 int erase_write(sqlite3 *db, struct erase_op *op)
 {
 	int r, off;
@@ -224,6 +249,8 @@ int erase_write(sqlite3 *db, struct erase_op *op)
 		r = erase_all(db, op);
 	if (r == 0 && op->quarantine_before > 0)
 		r = erase_quarantine(db, op);
+	if (r == 0 && op->has_conflicts_before)
+		r = erase_late_conflicts(db, op);
 	off = db_exec(db, "PRAGMA secure_delete=OFF");
 	return r < 0 ? r : off;
 }

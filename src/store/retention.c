@@ -98,18 +98,25 @@ static int64_t erase_category(struct retention *k, int category)
 	return more < 0 ? more : total;
 }
 
-/* the bound of the quarantine is small: one transaction a pass will do */
-static int64_t erase_quarantine(struct retention *k)
+/* Quarantined bodies, and those that came in conflict with a tombstone. Both are few: one
+ * transaction a pass will do. */
+static int64_t erase_others(struct retention *k)
 {
-	struct erase_op op = {.quarantine_before =
-				      clock_now_us() - k->quarantine_age_ms * US_PER_MS};
+	struct erase_op op = {.has_conflicts_before = true};
+	int64_t now = clock_now_us();
 
-	return k->quarantine_age_ms > 0 ? commit(k, &op) : 0;
+	if (k->quarantine_age_ms > 0)
+		op.quarantine_before = now - k->quarantine_age_ms * US_PER_MS;
+	for (int i = 0; i < ERASE_CATEGORIES; i++) {
+		if (k->age_ms[i] > 0)
+			op.conflicts_before[i] = now - k->age_ms[i] * US_PER_MS;
+	}
+	return commit(k, &op);
 }
 
 static int64_t pass(struct retention *k)
 {
-	int64_t total = 0, n = erase_quarantine(k);
+	int64_t total = 0, n = erase_others(k);
 
 	for (int i = 0; n >= 0 && i < ERASE_CATEGORIES; i++) {
 		n = erase_category(k, i);

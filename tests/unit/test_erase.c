@@ -227,6 +227,33 @@ static void test_what_is_not_through_stays(void **state)
 	assert_int_equal(search.behind, 0); /* the first still holds it up */
 }
 
+static void erase_conflicts_before(struct world *w, enum event_category category, int64_t before)
+{
+	struct erase_op op = {.op = {.kind = STORE_OP_ERASE}, .has_conflicts_before = true};
+
+	op.conflicts_before[category] = before;
+	assert_int_equal(store_submit_wait(w->store, &op.op), 0);
+}
+
+static void test_what_conflicts_with_a_tombstone_goes_when_it_is_old(void **state)
+{
+	struct world *w = *state;
+	int64_t received_at;
+
+	(void)post_large(w, "erased", 'a', false);
+	erase_routed(w);
+	(void)post_large(w, "erased", 'b', false);
+	(void)post_large(w, "alive", 'a', false);
+	(void)post_large(w, "alive", 'b', false);
+	assert_sql(&w->place, "(SELECT group_concat(seq) FROM conflicts) = '1,2'");
+	received_at = ask(&w->place, "SELECT received_at FROM conflicts WHERE seq = 1");
+	erase_conflicts_before(w, CATEGORY_WATCHLIST, received_at);
+	erase_conflicts_before(w, CATEGORY_DOCV, received_at + 1);
+	assert_sql(&w->place, "(SELECT count(*) FROM conflicts) = 2");
+	erase_conflicts_before(w, CATEGORY_WATCHLIST, received_at + 1);
+	assert_sql(&w->place, "(SELECT group_concat(seq) FROM conflicts) = '2'");
+}
+
 static void test_the_customer_stays_while_an_event_of_the_evaluation_does(void **state)
 {
 	struct world *w = *state;
@@ -343,6 +370,7 @@ int main(void)
 		TEST(test_a_digest_that_is_there_stays),
 		TEST(test_who_stays_has_no_digest),
 		TEST(test_what_is_not_through_stays),
+		TEST(test_what_conflicts_with_a_tombstone_goes_when_it_is_old),
 		TEST(test_the_customer_stays_while_an_event_of_the_evaluation_does),
 		TEST(test_age_counts),
 		TEST(test_the_older_one_may_be_behind),
