@@ -16,15 +16,29 @@ static void must(int r)
 		abort();
 }
 
+/* A new thread has SCHED_OTHER, whatever its maker has. Said only where it is not so already: a
+ * sandbox may forbid to say it. */
+static void set_policy(pthread_attr_t *attr)
+{
+	if (sched_getscheduler(0) == SCHED_OTHER)
+		return;
+	must(pthread_attr_setinheritsched(attr, PTHREAD_EXPLICIT_SCHED));
+	must(pthread_attr_setschedpolicy(attr, SCHED_OTHER));
+}
+
 int thread_start(pthread_t *ret_thread, const char *name, void *(*func)(void *), void *arg)
 {
+	pthread_attr_t attr;
 	sigset_t all, old;
 	int r;
 
+	must(pthread_attr_init(&attr));
+	set_policy(&attr);
 	(void)sigfillset(&all);
 	must(pthread_sigmask(SIG_SETMASK, &all, &old));
-	r = pthread_create(ret_thread, NULL, func, arg);
+	r = pthread_create(ret_thread, &attr, func, arg);
 	must(pthread_sigmask(SIG_SETMASK, &old, NULL));
+	must(pthread_attr_destroy(&attr));
 	if (r != 0)
 		return -r;
 	(void)pthread_setname_np(*ret_thread, name); /* the name is for people only */
@@ -40,7 +54,7 @@ void thread_does_not_preempt(void)
 {
 	const struct sched_param no_priority = {0};
 
-	(void)sched_setscheduler(0, SCHED_BATCH | SCHED_RESET_ON_FORK, &no_priority); /* a hint */
+	(void)sched_setscheduler(0, SCHED_BATCH, &no_priority); /* a hint */
 }
 
 void thread_yield_to_others(void)

@@ -23,8 +23,8 @@ int thread_start(pthread_t *ret_thread, const char *name, void *(*func)(void *),
 		 void *arg) MUST_USE;
 void thread_join(pthread_t thread);
 
-/* SCHED_BATCH (sched(7)) for the calling thread alone: when it wakes up it takes an idle processor,
- * but does not preempt a thread that runs */
+/* SCHED_BATCH (sched(7)) for the calling thread, not for those that it starts: when it wakes up it
+ * takes an idle processor, but does not preempt a thread that runs */
 void thread_does_not_preempt(void);
 
 /* a nice value for the calling thread alone, and for what it starts: others that want the processor
