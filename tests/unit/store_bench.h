@@ -49,6 +49,24 @@ static inline void place_remove(struct place *p)
 	assert_int_equal(rmdir(p->folder), 0);
 }
 
+/* for cmocka: a place of the test's own as its state */
+static inline int setup_place(void **state)
+{
+	static struct place p;
+
+	place_make(&p);
+	*state = &p;
+	return 0;
+}
+
+static inline int teardown_place(void **state)
+{
+	place_remove(*state);
+	return 0;
+}
+
+#define TEST_IN_PLACE(f) cmocka_unit_test_setup_teardown(f, setup_place, teardown_place)
+
 static inline struct store *open_store_at(struct place *p)
 {
 	struct error e = ERROR_INIT;
@@ -58,6 +76,33 @@ static inline struct store *open_store_at(struct place *p)
 		fail_msg("%s", e.text);
 	return store;
 }
+
+/* for cmocka: an open store as the test's state */
+struct open_place {
+	struct place place;
+	struct store *store;
+};
+
+static inline int setup_store(void **state)
+{
+	static struct open_place w;
+
+	place_make(&w.place);
+	w.store = open_store_at(&w.place);
+	*state = &w;
+	return 0;
+}
+
+static inline int teardown_store(void **state)
+{
+	struct open_place *w = *state;
+
+	store_free(w->store);
+	place_remove(&w->place);
+	return 0;
+}
+
+#define TEST_WITH_STORE(f) cmocka_unit_test_setup_teardown(f, setup_store, teardown_store)
 
 /* run SQL on a connection of its own; the first column of the first row as a number, or -1 */
 static inline int64_t ask(const struct place *p, const char *sql)
@@ -79,6 +124,18 @@ static inline int64_t ask(const struct place *p, const char *sql)
 
 /* is this true of the database? */
 #define assert_sql(place, condition) assert_int_equal(ask(place, "SELECT " condition), 1)
+
+/* run statements; there must be no error */
+static inline void run_sql(const struct place *p, const char *sql)
+{
+	sqlite3 *db = NULL;
+	char *message = NULL;
+
+	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
+		fail_msg("%s", message);
+	sqlite3_close(db);
+}
 
 /* an event on its way, with its body */
 struct post {

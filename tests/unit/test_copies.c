@@ -6,30 +6,6 @@
 
 #include "store_bench.h"
 
-struct world {
-	struct place place;
-	struct store *store;
-};
-
-static int make(void **state)
-{
-	static struct world w;
-
-	place_make(&w.place);
-	w.store = open_store_at(&w.place);
-	*state = &w;
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	struct world *w = *state;
-
-	store_free(w->store);
-	place_remove(&w->place);
-	return 0;
-}
-
 #define LARGE 20000
 
 struct large {
@@ -61,7 +37,7 @@ static enum event_stored post_large(struct store *store, struct slice body, bool
 }
 
 /* a body that differs in one place is a conflict, in whatever form it comes */
-static void assert_conflicts(struct world *w, const struct large *l)
+static void assert_conflicts(struct open_place *w, const struct large *l)
 {
 	static const size_t places[] = {LARGE - 3, LARGE / 2,
 					sizeof("{\"event_id\":\"large\",\"x\":\"")};
@@ -85,7 +61,7 @@ static void assert_conflicts(struct world *w, const struct large *l)
 		      slice_make(other.text, LARGE - 1));
 }
 
-static void assert_told_apart(struct world *w, bool compress)
+static void assert_told_apart(struct open_place *w, bool compress)
 {
 	static struct large l;
 
@@ -113,7 +89,7 @@ static void test_copies_of_a_compressed_payload(void **state)
 static void test_rows_of_earlier_versions(void **state)
 {
 	static struct large l, other;
-	struct world *w = *state;
+	struct open_place *w = *state;
 	char hex[2 * SHA256_SIZE + 1], sql[256];
 	struct sha256 digest;
 
@@ -151,7 +127,7 @@ static void test_damaged_payloads(void **state)
 		"UPDATE payloads SET encoding = 7 RETURNING 1",
 	};
 	static struct large l;
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	make_large(&l);
 	assert_int_equal(post_large(w->store, l.body, true), EVENT_STORED);
@@ -203,7 +179,7 @@ static void submit(struct store *store, struct post *post, const char *id)
 static void test_damaged_pages(void **state)
 {
 	static struct large l;
-	struct world *w = *state;
+	struct open_place *w = *state;
 	struct post before[2];
 
 	make_large(&l);
@@ -221,16 +197,14 @@ static void test_damaged_pages(void **state)
 	assert_digest(&w->place, "conflicts", l.body);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_copies_of_a_raw_payload),
-		TEST(test_copies_of_a_compressed_payload),
-		TEST(test_rows_of_earlier_versions),
-		TEST(test_damaged_payloads),
-		TEST(test_damaged_pages),
+		TEST_WITH_STORE(test_copies_of_a_raw_payload),
+		TEST_WITH_STORE(test_copies_of_a_compressed_payload),
+		TEST_WITH_STORE(test_rows_of_earlier_versions),
+		TEST_WITH_STORE(test_damaged_payloads),
+		TEST_WITH_STORE(test_damaged_pages),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,32 +12,6 @@
 
 #define RUN EVENT_IDS_RUN_N
 
-static int make(void **state)
-{
-	static struct place p;
-
-	place_make(&p);
-	*state = &p;
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	place_remove(*state);
-	return 0;
-}
-
-static void run_sql(const struct place *p, const char *sql)
-{
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-		fail_msg("%s", message);
-	sqlite3_close(db);
-}
-
 /* events 1 to @n, as an earlier version or another program left them: number i has the id "p-i" */
 static void write_events(const struct place *p, int n)
 {
@@ -212,17 +186,15 @@ static void test_the_numbers_are_one(void **state)
 	assert_int_equal(strtol(EVENT_IDS_RUN, NULL, 10), EVENT_IDS_RUN_N);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_a_run_is_written_when_the_next_one_begins),
-		TEST(test_the_next_run_takes_a_missing_one_along),
-		TEST(test_what_is_missing_at_the_start_is_written),
-		TEST(test_an_id_may_be_that_of_several_events),
-		TEST(test_an_older_store_gets_its_runs),
-		TEST(test_an_older_store_may_be_empty),
+		TEST_IN_PLACE(test_a_run_is_written_when_the_next_one_begins),
+		TEST_IN_PLACE(test_the_next_run_takes_a_missing_one_along),
+		TEST_IN_PLACE(test_what_is_missing_at_the_start_is_written),
+		TEST_IN_PLACE(test_an_id_may_be_that_of_several_events),
+		TEST_IN_PLACE(test_an_older_store_gets_its_runs),
+		TEST_IN_PLACE(test_an_older_store_may_be_empty),
 		cmocka_unit_test(test_the_numbers_are_one),
 	};
 

@@ -7,21 +7,6 @@
 
 #include "store/reader.h"
 
-static int make(void **state)
-{
-	static struct place p;
-
-	place_make(&p);
-	*state = &p;
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	place_remove(*state);
-	return 0;
-}
-
 /* the store is refused with this errno and a sentence that has these words */
 static void assert_refused(struct place *p, int code, const char *words)
 {
@@ -117,18 +102,6 @@ static void test_failing_migration(void **state)
 	assert_sql(p, "count(*) = 1 FROM sqlite_schema");
 }
 
-/* run statements; there must be no error */
-static void run_sql(const struct place *p, const char *sql)
-{
-	sqlite3 *db = NULL;
-	char *message = NULL;
-
-	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
-	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
-		fail_msg("%s", message);
-	sqlite3_close(db);
-}
-
 #define OLD_EVENT(eval_id, type, id, test)                                                         \
 	"INSERT INTO events (eval_id, event_type, dedup_id, event_id, id_derived, original_type,"  \
 	" category, customer_id, decision, status, sub_status, eval_status, workflow, "            \
@@ -222,17 +195,15 @@ static void test_reader_checks_too(void **state)
 	assert_non_null(strstr(e.text, "start riskhookd once"));
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_new_store),         TEST(test_files_are_private),
-		TEST(test_newer_version),     TEST(test_damaged_version),
-		TEST(test_foreign_database),  TEST(test_no_database_at_all),
-		TEST(test_failing_migration), TEST(test_evaluations_get_numbers),
-		TEST(test_missing_folder),    TEST(test_second_store_is_refused),
-		TEST(test_reader_checks_too),
+		TEST_IN_PLACE(test_new_store),         TEST_IN_PLACE(test_files_are_private),
+		TEST_IN_PLACE(test_newer_version),     TEST_IN_PLACE(test_damaged_version),
+		TEST_IN_PLACE(test_foreign_database),  TEST_IN_PLACE(test_no_database_at_all),
+		TEST_IN_PLACE(test_failing_migration), TEST_IN_PLACE(test_evaluations_get_numbers),
+		TEST_IN_PLACE(test_missing_folder),    TEST_IN_PLACE(test_second_store_is_refused),
+		TEST_IN_PLACE(test_reader_checks_too),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

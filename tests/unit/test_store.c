@@ -14,30 +14,6 @@
 
 #include "store/drive.h"
 
-struct world {
-	struct place place;
-	struct store *store;
-};
-
-static int make(void **state)
-{
-	static struct world w;
-
-	place_make(&w.place);
-	w.store = open_store_at(&w.place);
-	*state = &w;
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	struct world *w = *state;
-
-	store_free(w->store);
-	place_remove(&w->place);
-	return 0;
-}
-
 /* ---- events ---- */
 
 /* one post after the other, each with what becomes of it; a number names the event it counts to */
@@ -78,7 +54,7 @@ static void test_dedup_by_event(void **state)
 		{"{}", EVENT_DUPLICATE, 6},
 		{"{ }", EVENT_STORED, 7},
 	};
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	assert_posts(w->store, DEDUP_EVENT, cases, ARRAY_SIZE(cases));
 	assert_int_equal(ask(&w->place, "SELECT count(*) FROM events"), 7);
@@ -100,14 +76,14 @@ static void test_dedup_by_evaluation(void **state)
 		{"{\"event_type\":\"case_closure\",\"event_id\":\"2\"}", EVENT_STORED, 5},
 		{"{\"event_type\":\"case_closure\",\"event_id\":\"2\"}", EVENT_DUPLICATE, 5},
 	};
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	assert_posts(w->store, DEDUP_EVALUATION, cases, ARRAY_SIZE(cases));
 }
 
 static void test_conflicts_are_kept_once(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	int64_t first = post_event(w->store, DEDUP_EVENT, EVENT("t", "1", "e", "")).op.seq;
 
 	for (int i = 0; i < 3; i++)
@@ -123,7 +99,7 @@ static void test_conflicts_are_kept_once(void **state)
 
 static void test_provenance(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	(void)post_event(w->store, DEDUP_EVENT, "{}");
 	assert_sql(&w->place, "endpoint = 'riskos' AND credential = 'dashboard'"
@@ -148,7 +124,7 @@ static void quarantine(struct store *store, const char *body)
 
 static void test_quarantine_is_bounded(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	quarantine(w->store, "one");
 	quarantine(w->store, "two");
@@ -170,7 +146,7 @@ static void test_quarantine_is_bounded(void **state)
 
 static void test_newest_decision_by_its_own_time(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "REVIEW", "10"));
 	assert_sql(&w->place, "decision = 'REVIEW' AND decision_changes = 0 FROM evaluations");
@@ -189,7 +165,7 @@ static void test_newest_decision_by_its_own_time(void **state)
 
 static void test_duplicates_do_not_count(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "REVIEW", "10"));
 	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "REVIEW", "10"));
@@ -200,7 +176,7 @@ static void test_duplicates_do_not_count(void **state)
 /* an event without a decision moves the status, and leaves the decision as it is */
 static void test_each_state_has_its_own_time(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	(void)post_event(w->store, DEDUP_EVENT, DECISION("1", "ACCEPT", "10"));
 	(void)post_event(w->store, DEDUP_EVENT,
@@ -219,7 +195,7 @@ static void test_each_state_has_its_own_time(void **state)
 
 static void test_no_own_time_counts_from_arrival(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	(void)post_event(w->store, DEDUP_EVENT,
 			 EVENT("decision_update", "1", "e", ",\"decision\":\"REVIEW\""));
@@ -230,7 +206,7 @@ static void test_no_own_time_counts_from_arrival(void **state)
 
 static void test_seen_times_do_not_go_back(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	static const int64_t received_at[] = {500, 300, 400, 700, 600};
 	struct post post;
 
@@ -246,7 +222,7 @@ static void test_seen_times_do_not_go_back(void **state)
 
 static void test_no_evaluation_no_projection(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 
 	(void)post_event(w->store, DEDUP_EVENT, "{\"event_type\":\"case_closure\"}");
 	assert_int_equal(ask(&w->place, "SELECT count(*) FROM evaluations"), 0);
@@ -254,7 +230,7 @@ static void test_no_evaluation_no_projection(void **state)
 
 static void test_test_events_are_no_evaluation(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	struct post post = {.body = DECISION("1", "REJECT", "10")};
 
 	post_prepare(&post, 1);
@@ -308,7 +284,7 @@ static void stop_posting(struct stream *stream, pthread_t *threads, size_t n)
 /* the patient ops of many posts' company are written, too, and so are those without company */
 static void test_posts_do_not_starve_deliveries(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	struct stream stream = {.store = w->store};
 	pthread_t threads[16];
 	int64_t seq = post_simple(w->store, "e", "evt");
@@ -332,7 +308,7 @@ static void count(struct store_op *op)
 /* whatever is posted beside: what is submitted about deliveries is written in that order */
 static void test_ops_about_deliveries_stay_in_order(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	struct stream stream = {.store = w->store};
 	pthread_t threads[16];
 	int64_t seq = post_simple(w->store, "e", "evt");
@@ -365,7 +341,7 @@ static void test_ops_about_deliveries_stay_in_order(void **state)
 
 static void test_route(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	int64_t seq = post_simple(w->store, "e", "evt-1");
 
 	assert_int_equal(route_to(w->store, &w->place, seq, "h", 10), 1);
@@ -379,14 +355,14 @@ static void test_route(void **state)
 	assert_int_equal(ask(&w->place, "SELECT count(*) FROM deliveries"), 1);
 }
 
-static int64_t routed(struct world *w)
+static int64_t routed(struct open_place *w)
 {
 	return ask(&w->place, "SELECT routed_seq FROM router");
 }
 
 static void test_note_routed(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	struct store_op probe = {.kind = STORE_OP_PROBE};
 	int64_t first = post_simple(w->store, "e", "evt-1");
 	int64_t second = post_simple(w->store, "e", "evt-2");
@@ -407,7 +383,7 @@ static void test_note_routed(void **state)
 
 static void test_begin_and_finish(void **state)
 {
-	struct world *w = *state;
+	struct open_place *w = *state;
 	int64_t seq = post_simple(w->store, "e", "evt-1");
 	int64_t delivery = route_to(w->store, &w->place, seq, "h", 10);
 	bool began;
@@ -438,7 +414,7 @@ static void test_begin_and_finish(void **state)
 static void test_output_is_cut(void **state)
 {
 	static char output[ATTEMPT_OUTPUT_MAX + ATTEMPT_MARKER_MAX + 1];
-	struct world *w = *state;
+	struct open_place *w = *state;
 	int64_t delivery = route_to(w->store, &w->place, post_simple(w->store, "e", "1"), "h", 10);
 	struct finish_op op = {
 		.op = {.kind = STORE_OP_FINISH},
@@ -458,29 +434,27 @@ static void test_output_is_cut(void **state)
 			      " AND signal = 15 AND reason IS NULL FROM attempts");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_dedup_by_event),
-		TEST(test_dedup_by_evaluation),
-		TEST(test_conflicts_are_kept_once),
-		TEST(test_provenance),
-		TEST(test_quarantine_is_bounded),
-		TEST(test_newest_decision_by_its_own_time),
-		TEST(test_duplicates_do_not_count),
-		TEST(test_each_state_has_its_own_time),
-		TEST(test_no_own_time_counts_from_arrival),
-		TEST(test_seen_times_do_not_go_back),
-		TEST(test_no_evaluation_no_projection),
-		TEST(test_test_events_are_no_evaluation),
-		TEST(test_posts_do_not_starve_deliveries),
-		TEST(test_ops_about_deliveries_stay_in_order),
-		TEST(test_route),
-		TEST(test_note_routed),
-		TEST(test_begin_and_finish),
-		TEST(test_output_is_cut),
+		TEST_WITH_STORE(test_dedup_by_event),
+		TEST_WITH_STORE(test_dedup_by_evaluation),
+		TEST_WITH_STORE(test_conflicts_are_kept_once),
+		TEST_WITH_STORE(test_provenance),
+		TEST_WITH_STORE(test_quarantine_is_bounded),
+		TEST_WITH_STORE(test_newest_decision_by_its_own_time),
+		TEST_WITH_STORE(test_duplicates_do_not_count),
+		TEST_WITH_STORE(test_each_state_has_its_own_time),
+		TEST_WITH_STORE(test_no_own_time_counts_from_arrival),
+		TEST_WITH_STORE(test_seen_times_do_not_go_back),
+		TEST_WITH_STORE(test_no_evaluation_no_projection),
+		TEST_WITH_STORE(test_test_events_are_no_evaluation),
+		TEST_WITH_STORE(test_posts_do_not_starve_deliveries),
+		TEST_WITH_STORE(test_ops_about_deliveries_stay_in_order),
+		TEST_WITH_STORE(test_route),
+		TEST_WITH_STORE(test_note_routed),
+		TEST_WITH_STORE(test_begin_and_finish),
+		TEST_WITH_STORE(test_output_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

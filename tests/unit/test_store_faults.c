@@ -17,21 +17,6 @@
 
 #include "util/thread.h"
 
-static int make(void **state)
-{
-	static struct place p;
-
-	place_make(&p);
-	*state = &p;
-	return 0;
-}
-
-static int unmake(void **state)
-{
-	place_remove(*state);
-	return 0;
-}
-
 /* ---- many at once ---- */
 
 #define N_THREADS 8
@@ -308,16 +293,14 @@ static void test_full_disk(void **state)
 	assert_sql(p, "integrity_check = 'ok' FROM pragma_integrity_check");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, make, unmake)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_many_threads),
-		TEST(test_submit_after_stop),
-		TEST(test_an_op_at_fault_fails_alone),
-		TEST(test_recovery_after_kill),
-		TEST(test_full_disk),
+		TEST_IN_PLACE(test_many_threads),
+		TEST_IN_PLACE(test_submit_after_stop),
+		TEST_IN_PLACE(test_an_op_at_fault_fails_alone),
+		TEST_IN_PLACE(test_recovery_after_kill),
+		TEST_IN_PLACE(test_full_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
