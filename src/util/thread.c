@@ -16,11 +16,11 @@ static void must(int r)
 		abort();
 }
 
-/* A new thread has SCHED_OTHER, whatever its maker has. Said only where it is not so already: a
- * sandbox may forbid to say it. */
+/* A new thread does not inherit SCHED_BATCH. Nothing is said where its maker has another policy: a
+ * sandbox may forbid to say it, and then there would be no thread. */
 static void set_policy(pthread_attr_t *attr)
 {
-	if (sched_getscheduler(0) == SCHED_OTHER)
+	if (sched_getscheduler(0) != SCHED_BATCH)
 		return;
 	must(pthread_attr_setinheritsched(attr, PTHREAD_EXPLICIT_SCHED));
 	must(pthread_attr_setschedpolicy(attr, SCHED_OTHER));
