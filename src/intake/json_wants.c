@@ -33,12 +33,6 @@ void json_wants_init(struct json_wants *w, const struct json_want *rows, size_t 
 	}
 }
 
-static inline bool is_key(const struct json_want *row, unsigned parent, struct slice key)
-{
-	return row->parent == parent && row->key.n == key.n &&
-	       memcmp(row->key.p, key.p, key.n) == 0;
-}
-
 static void forget(struct json_wants *w, unsigned want)
 {
 	for (unsigned i = want; i < w->n; i++) {
@@ -55,7 +49,8 @@ unsigned json_wants_meet(struct json_wants *w, unsigned parent, struct slice key
 {
 	unsigned i = key.n ? w->bucket[bucket_of(parent, key)] : JSON_NOT_WANTED;
 
-	while (i != JSON_NOT_WANTED && !is_key(&w->rows[i], parent, key))
+	while (i != JSON_NOT_WANTED &&
+	       (w->rows[i].parent != parent || !slice_eq(w->rows[i].key, key)))
 		i = w->next[i];
 	if (i != JSON_NOT_WANTED && w->values[i].kind != KIND_MISSING)
 		forget(w, i);

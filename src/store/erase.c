@@ -249,7 +249,7 @@ int erase_write(sqlite3 *db, struct erase_op *op)
 		r = erase_all(db, op);
 	if (r == 0 && op->quarantine_before > 0)
 		r = erase_quarantine(db, op);
-	if (r == 0 && op->has_conflicts_before)
+	if (r == 0)
 		r = erase_late_conflicts(db, op);
 	off = db_exec(db, "PRAGMA secure_delete=OFF");
 	return r < 0 ? r : off;

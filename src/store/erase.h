@@ -33,9 +33,8 @@ struct erase_op {
 	struct erase_item items[ERASE_BATCH];
 	size_t n_items;
 	int64_t quarantine_before; /* received_at, us: older quarantined bodies go; 0: none */
-	/* by category, received_at, us: older bodies go that came in conflict with a tombstone */
-	int64_t conflicts_before[ERASE_CATEGORIES]; /* 0: none */
-	bool has_conflicts_before;
+	/* by category, received_at, us: older bodies that conflict with a tombstone go; 0: none */
+	int64_t conflicts_before[ERASE_CATEGORIES];
 	int64_t now; /* us */
 
 	/* result: how many were erased; a delivery that was revived meanwhile saves its event */

@@ -102,7 +102,7 @@ static int64_t erase_category(struct retention *k, int category)
  * transaction a pass will do. */
 static int64_t erase_others(struct retention *k)
 {
-	struct erase_op op = {.has_conflicts_before = true};
+	struct erase_op op = {.n_items = 0};
 	int64_t now = clock_now_us();
 
 	if (k->quarantine_age_ms > 0)

@@ -20,6 +20,7 @@
 #include "intake/event.h"
 #include "store/payload.h"
 #include "store/queue.h"
+#include "store/schema.h"
 #include "store/store.h"
 #include "util/hex.h"
 
@@ -135,6 +136,18 @@ static inline void run_sql(const struct place *p, const char *sql)
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
 		fail_msg("%s", message);
 	sqlite3_close(db);
+}
+
+/* a new store, as the riskhookd of an earlier schema version left it */
+static inline void make_store_of_version(const struct place *p, int version)
+{
+	char pragmas[96];
+
+	for (int i = 0; i < version; i++)
+		run_sql(p, schema_migrations[i]);
+	(void)snprintf(pragmas, sizeof(pragmas), "PRAGMA application_id=%d; PRAGMA user_version=%d",
+		       SCHEMA_APPLICATION_ID, version);
+	run_sql(p, pragmas);
 }
 
 /* an event on its way, with its body */

@@ -229,7 +229,7 @@ static void test_what_is_not_through_stays(void **state)
 
 static void erase_conflicts_before(struct world *w, enum event_category category, int64_t before)
 {
-	struct erase_op op = {.op = {.kind = STORE_OP_ERASE}, .has_conflicts_before = true};
+	struct erase_op op = {.op = {.kind = STORE_OP_ERASE}};
 
 	op.conflicts_before[category] = before;
 	assert_int_equal(store_submit_wait(w->store, &op.op), 0);

@@ -7,7 +7,6 @@
 #include "store_bench.h"
 
 #include "store/query.h"
-#include "store/schema.h"
 #include "util/buf.h"
 
 #define RUN EVENT_IDS_RUN_N
@@ -157,9 +156,7 @@ static void test_an_older_store_gets_its_runs(void **state)
 {
 	struct place *p = *state;
 
-	for (int version = 1; version <= 7; version++)
-		run_sql(p, schema_migrations[version - 1]);
-	run_sql(p, "PRAGMA application_id = 1380469604; PRAGMA user_version = 7");
+	make_store_of_version(p, 7);
 	write_events(p, 2 * RUN);
 	store_free(open_store_at(p));
 	assert_sql(p, "count(*) = 2 * 1024 - 1 AND max(run) = 1 FROM event_ids");
@@ -172,9 +169,7 @@ static void test_an_older_store_may_be_empty(void **state)
 {
 	struct place *p = *state;
 
-	for (int version = 1; version <= 7; version++)
-		run_sql(p, schema_migrations[version - 1]);
-	run_sql(p, "PRAGMA application_id = 1380469604; PRAGMA user_version = 7");
+	make_store_of_version(p, 7);
 	store_free(open_store_at(p));
 	assert_sql(p, "count(*) = 0 FROM event_ids");
 }

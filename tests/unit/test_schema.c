@@ -123,10 +123,8 @@ static void test_evaluations_get_numbers(void **state)
 	struct store *store;
 	struct post again;
 
-	for (int version = 1; version <= 6; version++)
-		run_sql(p, schema_migrations[version - 1]);
-	run_sql(p, "PRAGMA application_id = 1380469604; PRAGMA user_version = 6;" OLD_EVENT(
-			   "b", "t", "1", "0") OLD_EVENT("a", "t", "2", "0")
+	make_store_of_version(p, 6);
+	run_sql(p, OLD_EVENT("b", "t", "1", "0") OLD_EVENT("a", "t", "2", "0")
 			   OLD_EVENT("", "t", "3", "0") OLD_EVENT("ping", "t", "4", "1") OLD_EVENT(
 				   "b", "case_closure", "6",
 				   "0") "DELETE FROM events WHERE event_id = '6';" OLD_DELIVERY("1",
