@@ -299,6 +299,7 @@ PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
 BINDIR ?= $(PREFIX)/bin
 DATADIR ?= $(PREFIX)/share
+LIBDIR ?= $(PREFIX)/lib/riskhookd
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DOCDIR := $(DATADIR)/doc/riskhookd
 MAN_PAGES := src/riskhookd/riskhookd.8 src/riskhookctl/riskhookctl.8 src/core/riskhookd.conf.5 \
@@ -316,6 +317,7 @@ installs_texts := \
 installs := \
 	755:$(B)/riskhookd:$(SBINDIR)/riskhookd \
 	755:$(B)/riskhookctl:$(BINDIR)/riskhookctl \
+	644:$(B)/riskhook.so:$(LIBDIR)/riskhook.so \
 	644:conf/completion/riskhookctl.bash:$(DATADIR)/bash-completion/completions/riskhookctl \
 	$(foreach hook,$(wildcard conf/hooks/*),$(if $(filter %.c,$(hook)),644,755):$(hook):$(DATADIR)/riskhookd/hooks/$(notdir $(hook))) \
 	644:README.md:$(DOCDIR)/README.md
@@ -331,6 +333,7 @@ install: all
 		IFS=:; set -- $$row; unset IFS; \
 		install -d "$(DESTDIR)$$(dirname "$$3")"; \
 		sed -e 's|/usr/sbin/|$(SBINDIR)/|g' -e 's|/usr/share/riskhookd|$(DATADIR)/riskhookd|g' \
+			-e 's|/usr/lib/riskhookd|$(LIBDIR)|g' \
 			-e 's|/etc/riskhookd|$(SYSCONFDIR)/riskhookd|g' "$$2" > "$(DESTDIR)$$3"; \
 		chmod "$$1" "$(DESTDIR)$$3"; \
 	done
@@ -339,7 +342,7 @@ install: all
 uninstall:
 	rm -f $(installed)
 	@rmdir $(addprefix $(DESTDIR),$(DOCDIR)/examples $(DOCDIR) $(DATADIR)/riskhookd/hooks \
-		$(DATADIR)/riskhookd) 2>/dev/null || :
+		$(DATADIR)/riskhookd $(LIBDIR)) 2>/dev/null || :
 
 # ---- dist, deb ---------------------------------------------------------------------------------
 # Both depend on the commit alone: order, owner, modes and times are fixed.

@@ -29,7 +29,8 @@ dependencies() {
 	mkdir "$scratch/debian"
 	printf 'Source: riskhookd\n\nPackage: riskhookd\nArchitecture: any\n' >"$scratch/debian/control"
 	found=$(absolute=$(realpath "$root") && cd "$scratch" &&
-		dpkg-shlibdeps -O "$absolute/usr/sbin/riskhookd" "$absolute/usr/bin/riskhookctl")
+		dpkg-shlibdeps -O "$absolute/usr/sbin/riskhookd" "$absolute/usr/bin/riskhookctl" \
+			"$absolute/usr/lib/riskhookd/riskhook.so")
 	rm -rf "$scratch"
 	echo "${found#shlibs:Depends=}"
 }
@@ -49,7 +50,7 @@ write_control() {
 }
 
 strip --strip-unneeded --remove-section=.comment --remove-section=.note \
-	"$root/usr/sbin/riskhookd" "$root/usr/bin/riskhookctl"
+	"$root/usr/sbin/riskhookd" "$root/usr/bin/riskhookctl" "$root/usr/lib/riskhookd/riskhook.so"
 add_documents
 install -d -m 755 "$root/DEBIAN"
 write_control

@@ -18,6 +18,7 @@ UNITS = "usr/lib/systemd/system"
 SHIPPED = {
     "usr/sbin/riskhookd": 0o755,
     "usr/bin/riskhookctl": 0o755,
+    "usr/lib/riskhookd/riskhook.so": 0o644,
     f"{UNITS}/riskhookd.service": 0o644,
     f"{UNITS}/riskhookd.socket": 0o644,
     "usr/lib/sysusers.d/riskhookd.conf": 0o644,
@@ -91,12 +92,19 @@ def test_uninstall_leaves_nothing(tmp_path):
     make("uninstall", f"DESTDIR={tmp_path}", "PREFIX=/usr")
     assert files(tmp_path) == {}
     assert not (tmp_path / "usr/share/riskhookd").exists()
+    assert not (tmp_path / "usr/lib/riskhookd").exists()
 
 
 def test_the_installed_programs_run(root):
     for program in ("usr/sbin/riskhookd", "usr/bin/riskhookctl"):
         code, out = run(root / program, "--version")
         assert code == 0, out
+
+
+def test_the_installed_extension_is_loaded_by_sqlite3(root):
+    code, out = run("sqlite3", "-cmd", f".load {root / 'usr/lib/riskhookd/riskhook'}", ":memory:",
+                    "SELECT payload_decode(x'6162', 0)")
+    assert (code, out) == (0, "ab\n")
 
 
 # units
