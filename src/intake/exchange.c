@@ -3,6 +3,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "intake/request.h"
 #include "intake/token_request.h"
@@ -41,6 +42,34 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const cha
 	return x->ops->complete(x);
 }
 
+/* gnutls_session_t; NULL on plain HTTP */
+static void *tls_session(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+
+	return info ? info->tls_session : NULL;
+}
+
+static void hold_answer(struct MHD_Connection *mhd)
+{
+	void *session = tls_session(mhd);
+
+	if (session)
+		tls_hold(session);
+}
+
+/* who does not read is cut off: libmicrohttpd, for which all is sent, will not try again */
+static void release_answer(struct MHD_Connection *mhd)
+{
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
+	void *session = tls_session(mhd);
+
+	if (session && info && tls_release(session, info->connect_fd) < 0)
+		(void)shutdown(info->connect_fd, SHUT_RDWR); /* fails when the peer has gone */
+}
+
 void exchange_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
 			enum MHD_RequestTerminationCode how)
 {
@@ -48,10 +77,11 @@ void exchange_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
 	struct intake *in;
 
 	(void)cls;
-	(void)how;
 	if (!x)
 		return;
 	*req_cls = NULL;
+	if (x->is_answered && how == MHD_REQUEST_TERMINATED_COMPLETED_OK)
+		release_answer(mhd);
 	connection_idles(exchange_connection(mhd));
 	in = x->intake;
 	x->ops->free(x);
@@ -95,12 +125,14 @@ void exchange_add_retry_after(struct MHD_Response *response, int64_t seconds)
 	exchange_add_header(response, MHD_HTTP_HEADER_RETRY_AFTER, text);
 }
 
-enum MHD_Result exchange_send(struct MHD_Connection *mhd, struct connection *connection,
-			      unsigned int status, struct MHD_Response *response)
+enum MHD_Result exchange_send(struct exchange *x, struct MHD_Connection *mhd, unsigned int status,
+			      struct MHD_Response *response)
 {
 	enum MHD_Result result;
 
-	connection_sends(connection);
+	connection_sends(exchange_connection(mhd));
+	x->is_answered = true;
+	hold_answer(mhd);
 	result = MHD_queue_response(mhd, status, response);
 	MHD_destroy_response(response);
 	return result;

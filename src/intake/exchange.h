@@ -31,6 +31,7 @@ struct exchange_ops {
 struct exchange {
 	const struct exchange_ops *ops;
 	struct intake *intake; /* what was valid when it came */
+	bool is_answered;
 };
 
 /* MHD_AccessHandlerCallback; @cls is the struct gate */
@@ -38,7 +39,8 @@ enum MHD_Result exchange_handle(void *cls, struct MHD_Connection *mhd, const cha
 				const char *method, const char *version, const char *upload_data,
 				size_t *upload_data_size, void **req_cls);
 
-/* MHD_RequestCompletedCallback: frees the exchange */
+/* MHD_RequestCompletedCallback: frees the exchange. libmicrohttpd calls it when it has sent the
+ * whole answer, before it ends the connection if it does. */
 void exchange_completed(void *cls, struct MHD_Connection *mhd, void **req_cls,
 			enum MHD_RequestTerminationCode how);
 
@@ -52,9 +54,10 @@ struct MHD_Response *exchange_response(struct buf *body);
 void exchange_add_header(struct MHD_Response *response, const char *name, const char *value);
 void exchange_add_retry_after(struct MHD_Response *response, int64_t seconds); /* 0: none */
 
-/* queue @response, which is consumed. Return: for libmicrohttpd; MHD_NO ends the connection. */
-enum MHD_Result exchange_send(struct MHD_Connection *mhd, struct connection *connection,
-			      unsigned int status, struct MHD_Response *response);
+/* queue @response, which is consumed, for exchange_completed() to let it go. Return: for
+ * libmicrohttpd; MHD_NO ends the connection. */
+enum MHD_Result exchange_send(struct exchange *x, struct MHD_Connection *mhd, unsigned int status,
+			      struct MHD_Response *response);
 
 /* A refused body is best let pass, because a client that is still sending may not see an answer
  * that comes with the end of the connection. Up to so many bytes. */

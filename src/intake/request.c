@@ -203,7 +203,7 @@ static enum MHD_Result send_answer(struct request *r)
 	if (!response)
 		return MHD_NO;
 	add_headers(response, r);
-	return exchange_send(r->mhd, r->connection, rule->status, response);
+	return exchange_send(&r->exchange, r->mhd, rule->status, response);
 }
 
 /* ---- the store ---- */

@@ -2,8 +2,11 @@
 #include "intake/tls.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
 #include <gnutls/abstract.h>
 #include <gnutls/gnutls.h>
@@ -155,6 +158,24 @@ int tls_begin(const struct tls *t, void *session)
 		demand_client(session);
 	return gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, t->credentials) < 0 ? -EINVAL
 											   : 0;
+}
+
+void tls_hold(void *session)
+{
+	gnutls_record_cork(session);
+}
+
+int tls_release(void *session, int fd)
+{
+	const int on = 1;
+	int n = gnutls_record_uncork(session, 0);
+
+	if (n < 0)
+		return n == GNUTLS_E_AGAIN || n == GNUTLS_E_INTERRUPTED ? -EAGAIN : -EIO;
+	/* libmicrohttpd has corked the socket and believes that it has pushed what it sent. Cork or
+	 * not, this pushes it (tcp(7)). */
+	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	return 0;
 }
 
 static int give_nothing(gnutls_session_t session, const gnutls_datum_t *authorities,

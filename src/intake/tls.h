@@ -43,6 +43,22 @@ int64_t tls_not_after(const struct tls *t);
  */
 int tls_begin(const struct tls *t, void *session) MUST_USE;
 
+/**
+ * tls_hold() - what is sent from now on waits for tls_release()
+ *
+ * libmicrohttpd sends the head and the body of an answer one after the other, each in a record of
+ * its own, so that the receiver reads, decrypts and looks twice; this way they are one.
+ */
+void tls_hold(void *session);
+
+/**
+ * tls_release() - send it, on @fd
+ *
+ * Return: 0, or a negative errno: -EAGAIN when the peer does not read what it was sent before. Then
+ * the session is of no more use.
+ */
+int tls_release(void *session, int fd) MUST_USE;
+
 /* for MHD_OPTION_HTTPS_CERT_CALLBACK, which libmicrohttpd wants to start: a session without
  * tls_begin() gets no certificate and fails */
 void *tls_no_certificate(void);

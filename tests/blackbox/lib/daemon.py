@@ -128,6 +128,7 @@ class Daemon:
         self.config = Config(self.folder, certificate)
         self.config.update(sections or {})
         self.secrets = [self.config.password, self.config.token]
+        self.certificate = certificate
         self.context = certificate.client_context()
         self.environment = environment or {}
         self.preexec = preexec
