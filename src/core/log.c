@@ -16,7 +16,9 @@
 
 #include "core/clock.h"
 #include "core/log_limit.h"
+#include "core/log_writer.h"
 #include "util/buf.h"
+#include "util/err.h"
 #include "util/thread.h"
 #include "util/units.h"
 
@@ -276,23 +278,18 @@ void log_render(enum log_format format, int64_t now_us, enum log_level level,
 	append_text_ids(out, ids);
 }
 
-/* One write for the whole line, so that lines of several threads do not mix. Nobody can be told
- * when it fails. */
+/* What every event says may wait a little. */
 static void write_line(enum log_level level, const struct log_ids *ids, const char *message)
 {
 	struct buf line = BUF_INIT(LINE_MAX_N);
-	ssize_t n;
 
 	(void)buf_reserve(&line, LINE_USUAL_N); /* told by the next one, too */
 	log_render((enum log_format)atomic_load(&line_format), clock_now_us(), level, ids, message,
 		   &line);
 	buf_append_char(&line, '\n');
-	do {
-		if (buf_error(&line))
-			n = write(STDERR_FILENO, "(out of memory for a log line)\n", 31);
-		else
-			n = write(STDERR_FILENO, line.p, line.n);
-	} while (n < 0 && errno == EINTR);
+	log_writer_put(buf_error(&line) ? SLICE("(out of memory for a log line)\n")
+					: buf_slice(&line),
+		       level >= LOG_LEVEL_INFO);
 	buf_deinit(&line);
 }
 
@@ -404,9 +401,24 @@ static bool may_be_said(enum log_level level, const struct log_ids *ids, const c
 	return allowed;
 }
 
-void log_flush(void)
+static void tell_dropped(int64_t n)
+{
+	log_warning("%" PRId64 " lines of the log were dropped: who reads it is too slow", n);
+}
+
+void log_start(void)
+{
+	int r = log_writer_start(tell_dropped);
+
+	if (r < 0)
+		log_warning("cannot start the log's thread, lines are written without it: %s",
+			    error_name(r));
+}
+
+void log_stop(void)
 {
 	emit_summaries(INT64_MAX);
+	log_writer_stop();
 }
 
 void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)

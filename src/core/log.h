@@ -69,8 +69,11 @@ enum log_level log_toggle_debug(void);
 void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
-/* at the end: tell what was held back */
-void log_flush(void);
+/* from here on a thread writes the lines at level info and debug to stderr: core/log_writer.h */
+void log_start(void);
+
+/* at the end: tell what was held back, write what is queued; what comes then is written at once */
+void log_stop(void);
 
 #define log_error(...)   log_with(LOG_LEVEL_ERROR, NULL, __VA_ARGS__)
 #define log_warning(...) log_with(LOG_LEVEL_WARNING, NULL, __VA_ARGS__)

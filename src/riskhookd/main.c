@@ -153,13 +153,14 @@ static int run(const char *path)
 		log_error("%s", e.text);
 		return EXIT_FAILURE;
 	}
+	log_start();
 	log_notice("riskhookd " RISKHOOK_VERSION " is ready: listening on %s", daemon_url(daemon));
 	notify_ready(daemon, "", "");
 	config_free(steal_ptr(&config)); /* the daemon has it, until the first reload */
 	wait_for_stop(daemon, &set);
 	(void)sd_notify(0, "STOPPING=1"); /* without systemd there is nobody to tell */
 	daemon_stop(daemon);
-	log_flush();
+	log_stop();
 	log_notice("stopped");
 	return EXIT_SUCCESS;
 }

@@ -1,12 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """The log tells an operator what happened to each event, and tells nobody what was in it."""
 
+import fcntl
 import json
+import os
 import re
+import threading
 
 import pytest
 
 from lib.client import basic, bearer
+from lib.config import ENDPOINT
 from lib.consumer import Consumer
 from lib.events import body, encode, envelope, fixtures
 from lib.hooks import script
@@ -151,6 +155,7 @@ def test_a_sender_cannot_forge_a_line(make_daemon, form):
     event = envelope(evil, event_id=evil, eval_id=evil, decision=evil, workflow=evil)
     daemon.delivery(daemon.stored(encode(event)), "true")
     daemon.post(encode(event), auth=evil.split("\n")[0], path="/%1b%0a", source="127.9.9.9")
+    daemon.stop()
     log = daemon.log_path.read_bytes()
     assert b"\x1b" not in log and b"\x00" not in log and b"\r" not in log
     for line in log.split(b"\n"):
@@ -172,3 +177,42 @@ def test_the_outcome_of_a_delivery_is_logged_with_its_reason(make_daemon, folder
     wait_until(lambda: any(f"delivery={delivery['delivery']}" in line and "handler=refusing" in line
                            and "dead" in line for line in daemon.log().splitlines()),
                what="a line tells of the dead delivery")
+
+
+@pytest.fixture
+def stuck_log():
+    """(writing end, function that begins to read and returns what came when all is over)"""
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    said = []
+
+    def read():
+        with open(reader, "rb") as stream:
+            said.append(stream.read())
+
+    thread = threading.Thread(target=read)
+
+    def collect():
+        thread.join()
+        return said[0].decode()
+
+    yield writer, thread.start, collect
+
+
+def test_a_reader_of_the_log_that_is_stuck_stops_no_event(make_daemon, stuck_log):
+    """Every event is answered 200 although its line has no room; how many lines are missing is
+    told once the reader goes on."""
+    writer, begin_to_read, collect = stuck_log
+    daemon = make_daemon(start=False, preexec=lambda: os.dup2(writer, 2))
+    daemon.start()
+    os.close(writer)
+    n = 1500 # lines of more than 200 bytes: more than the pipe and the queue hold
+    with daemon.connect() as connection:
+        for _ in range(n):
+            assert connection.request("POST", ENDPOINT, body(), daemon.headers()).status == 200
+    begin_to_read()
+    daemon.stop()
+    log = collect()
+    dropped = re.search(r"WARNING (\d+) lines of the log were dropped", log)
+    assert dropped
+    assert len(re.findall("INFO stored", log)) + int(dropped.group(1)) == n

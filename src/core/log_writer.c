@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "core/log_writer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "util/thread.h"
+
+#define ROOM   (256 * 1024) /* bytes of lines: a second of a flood, with a reader that lags */
+#define NAP_MS 5
+
+struct queue {
+	char *bytes; /* ROOM */
+	size_t n;
+};
+
+static struct log_writer {
+	pthread_t thread;
+	void (*tell_dropped)(int64_t n);
+
+	/* whoever writes to stderr; locked before mx */
+	pthread_mutex_t turn;
+	struct queue taken; /* under turn */
+
+	/* shared, under mx */
+	pthread_mutex_t mx;
+	pthread_cond_t wanted;
+	struct queue queue;
+	int64_t n_dropped;
+	bool is_running;
+} writer = {.turn = PTHREAD_MUTEX_INITIALIZER, .mx = PTHREAD_MUTEX_INITIALIZER};
+
+/* nobody can be told when it fails */
+static void write_all(const char *p, size_t n)
+{
+	while (n > 0) {
+		ssize_t written = write(STDERR_FILENO, p, n);
+
+		if (written < 0 && errno == EINTR)
+			continue;
+		if (written <= 0)
+			return;
+		p += written;
+		n -= (size_t)written;
+	}
+}
+
+/* with the turn. Return: how many lines were dropped since the last call */
+static int64_t write_queued(struct log_writer *w)
+{
+	struct queue taken;
+	int64_t n_dropped;
+
+	mutex_lock(&w->mx);
+	taken = w->queue;
+	w->queue = w->taken;
+	w->queue.n = 0;
+	n_dropped = w->n_dropped;
+	w->n_dropped = 0;
+	mutex_unlock(&w->mx);
+	w->taken = taken;
+	write_all(taken.bytes, taken.n);
+	return n_dropped;
+}
+
+static void write_turn(struct log_writer *w)
+{
+	int64_t n_dropped;
+
+	mutex_lock(&w->turn);
+	n_dropped = write_queued(w);
+	mutex_unlock(&w->turn);
+	if (n_dropped > 0)
+		w->tell_dropped(n_dropped);
+}
+
+static void *run(void *arg)
+{
+	struct log_writer *w = arg;
+
+	thread_does_not_preempt();
+	mutex_lock(&w->mx);
+	while (w->is_running) {
+		if (w->queue.n == 0) {
+			cond_wait(&w->wanted, &w->mx);
+			continue;
+		}
+		/* signalled before its time only by the end */
+		(void)cond_wait_until(&w->wanted, &w->mx, clock_monotonic_ms() + NAP_MS);
+		mutex_unlock(&w->mx);
+		write_turn(w);
+		mutex_lock(&w->mx);
+	}
+	mutex_unlock(&w->mx);
+	return NULL;
+}
+
+static void free_queues(struct log_writer *w)
+{
+	free(w->queue.bytes);
+	free(w->taken.bytes);
+	w->queue = w->taken = (struct queue){NULL, 0};
+}
+
+int log_writer_start(void (*tell_dropped)(int64_t n))
+{
+	struct log_writer *w = &writer;
+	int r = -ENOMEM;
+
+	w->tell_dropped = tell_dropped;
+	w->queue.bytes = malloc(ROOM);
+	w->taken.bytes = malloc(ROOM);
+	cond_init(&w->wanted);
+	w->is_running = true;
+	if (w->queue.bytes && w->taken.bytes)
+		r = thread_start(&w->thread, "log", run, w);
+	if (r < 0) {
+		w->is_running = false;
+		free_queues(w);
+	}
+	return r;
+}
+
+void log_writer_stop(void)
+{
+	struct log_writer *w = &writer;
+	bool was_running;
+
+	mutex_lock(&w->mx);
+	was_running = w->is_running;
+	w->is_running = false;
+	if (was_running)
+		pthread_cond_signal(&w->wanted);
+	mutex_unlock(&w->mx);
+	if (!was_running)
+		return;
+	thread_join(w->thread);
+	write_turn(w);
+	mutex_lock(&w->turn);
+	free_queues(w);
+	mutex_unlock(&w->turn);
+	pthread_cond_destroy(&w->wanted);
+}
+
+/* Return: false when there is no thread to write it */
+static bool enqueue(struct log_writer *w, struct slice line)
+{
+	bool is_running, is_first;
+
+	mutex_lock(&w->mx);
+	is_running = w->is_running;
+	is_first = is_running && w->queue.n == 0;
+	if (is_running && line.n > ROOM - w->queue.n) {
+		w->n_dropped++;
+	} else if (is_running) {
+		memcpy(w->queue.bytes + w->queue.n, line.p, line.n);
+		w->queue.n += line.n;
+	}
+	if (is_first)
+		pthread_cond_signal(&w->wanted);
+	mutex_unlock(&w->mx);
+	return is_running;
+}
+
+void log_writer_put(struct slice line, bool may_wait)
+{
+	struct log_writer *w = &writer;
+	int64_t n_dropped;
+
+	if (may_wait && enqueue(w, line))
+		return;
+	mutex_lock(&w->turn);
+	n_dropped = write_queued(w);
+	write_all(line.p, line.n);
+	mutex_unlock(&w->turn);
+	if (n_dropped > 0)
+		w->tell_dropped(n_dropped);
+}
