@@ -171,11 +171,13 @@ static int start_daemon(struct listener *l, const struct server_config *server, 
 		add_pointer(&options, MHD_OPTION_HTTPS_CERT_CALLBACK, tls_no_certificate());
 	}
 	add_number(&options, MHD_OPTION_END, 0);
+	thread_does_not_preempt(); /* nor do its threads: who wakes them has more for them */
 	l->daemon = MHD_start_daemon(
 		flags, 0, NULL, NULL, exchange_handle, gate, MHD_OPTION_EXTERNAL_LOGGER, on_log,
 		NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_completed, NULL,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, l, MHD_OPTION_UNESCAPE_CALLBACK,
 		unescape, NULL, MHD_OPTION_ARRAY, options.items, MHD_OPTION_END);
+	thread_preempts();
 	if (!l->daemon)
 		return error_set(e, -EINVAL,
 				 "cannot start libmicrohttpd (log level debug tells more)");

@@ -9,9 +9,9 @@
 #include "util/thread.h"
 
 #ifndef WAL_PAGES_BULK       /* the power-loss test wants checkpoints from small files, too */
-#define WAL_PAGES_BULK 12000 /* 48 MiB: the thread begins to copy */
+#define WAL_PAGES_BULK 24000 /* 94 MiB: the thread begins to copy */
 #endif
-#define WAL_PAGES_AGAIN (WAL_PAGES_BULK / 12)
+#define WAL_PAGES_AGAIN (WAL_PAGES_BULK / 24)
 #define SYNC_EVERY      (1024 * 1024) /* bytes: a commit waits behind no more in the disk's queue */
 #define REST_PAGES      64            /* so few are left to the store thread: about a millisecond */
 #define ROUNDS_MAX      8 /* with a reader that stays, or a disk that is slower than the commits */

@@ -74,7 +74,7 @@ static int set_up(sqlite3 *db, const char *path, struct error *e)
 		return r;
 	/* references are by construction; checking each would cost an index look-up a row */
 	r = db_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-			"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=134217728;"
+			"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=201326592;"
 			"PRAGMA foreign_keys=OFF;"
 			"PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY");
 	if (r < 0)

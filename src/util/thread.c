@@ -50,11 +50,21 @@ void thread_join(pthread_t thread)
 	must(pthread_join(thread, NULL));
 }
 
-void thread_does_not_preempt(void)
+static void become(int policy)
 {
 	const struct sched_param no_priority = {0};
 
-	(void)sched_setscheduler(0, SCHED_BATCH, &no_priority); /* a hint */
+	(void)sched_setscheduler(0, policy, &no_priority); /* a hint */
+}
+
+void thread_does_not_preempt(void)
+{
+	become(SCHED_BATCH);
+}
+
+void thread_preempts(void)
+{
+	become(SCHED_OTHER);
 }
 
 void thread_yield_to_others(void)

@@ -27,6 +27,9 @@ void thread_join(pthread_t thread);
  * takes an idle processor, but does not preempt a thread that runs */
 void thread_does_not_preempt(void);
 
+/* the opposite, for a thread that was so only while a library started others, which inherit it */
+void thread_preempts(void);
+
 /* a nice value for the calling thread alone, and for what it starts: others that want the processor
  * get more of it */
 void thread_yield_to_others(void);

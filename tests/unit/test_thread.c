@@ -75,6 +75,21 @@ static void test_one_that_does_not_preempt(void **state)
 	assert_int_equal(sched_getscheduler(0), SCHED_OTHER);
 }
 
+static void be_both(void)
+{
+	thread_does_not_preempt();
+	thread_preempts();
+}
+
+static void test_one_that_preempts_again(void **state)
+{
+	struct both both = look_at(be_both);
+
+	(void)state;
+	assert_int_equal(both.self.policy, SCHED_OTHER);
+	assert_int_equal(both.child.policy, SCHED_OTHER);
+}
+
 static void test_one_that_yields(void **state)
 {
 	struct both both = look_at(thread_yield_to_others);
@@ -102,6 +117,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_that_does_not_preempt),
+		cmocka_unit_test(test_one_that_preempts_again),
 		cmocka_unit_test(test_one_that_yields),
 		cmocka_unit_test(test_waiting_ends_in_time),
 	};
