@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The ids of events, in runs (sql/008_event_ids.sql)
+ * The ids of events, in runs (sql/008_event_ids.sql, sql/009_longer_runs.sql)
  *
- * An index over random ids costs a page for each event. Written once for 1024 events, in order,
+ * An index over random ids costs a page for each event. Written once for 4096 events, in order,
  * they cost fifty bytes each; a question by event_id asks run by run, a few microseconds each, and
  * looks through the events that are behind the last run.
  *
@@ -16,8 +16,8 @@
 
 struct writer;
 
-#define EVENT_IDS_RUN_N 1024 /* events; SQL has the same number as text */
-#define EVENT_IDS_RUN   "1024"
+#define EVENT_IDS_RUN_N 4096 /* events; SQL has the same number as text */
+#define EVENT_IDS_RUN   "4096"
 
 /* the first seq that may be in no run */
 #define EVENT_IDS_BEHIND "(SELECT coalesce(max(run) + 1, 0) * " EVENT_IDS_RUN " FROM event_ids)"
@@ -41,7 +41,7 @@ struct writer;
  * event_ids_write() - write what runs are complete
  * @seq: of the newest event, which has just been written
  *
- * Costs nothing but a look at the number until a run is complete, then about a millisecond. If the
+ * Costs nothing but a look at the number until a run is complete, then a few milliseconds. If the
  * transaction fails, the next run takes these events along.
  *
  * Return: 0, or a negative errno.

@@ -49,8 +49,8 @@ SQL_PAYLOADS = """
     INSERT INTO payloads (seq, body) SELECT i, :body FROM n"""
 
 SQL_EVENT_IDS = """
-    INSERT INTO event_ids SELECT seq / 1024, event_id, seq FROM events
-     WHERE seq / 1024 < :n / 1024 ORDER BY 1, 2"""
+    INSERT INTO event_ids SELECT seq / 4096, event_id, seq FROM events
+     WHERE seq / 4096 < :n / 4096 ORDER BY 1, 2"""
 
 
 def write(path, n):

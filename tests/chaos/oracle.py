@@ -68,7 +68,7 @@ PROMISES = {
 
     "an event is found by its id":
         "SELECT e.seq FROM store.events AS e WHERE e.seq < (SELECT max(run) + 1 FROM store.event_ids)"
-        " * 1024 AND NOT EXISTS (SELECT 1 FROM store.event_ids AS i WHERE i.run = e.seq / 1024"
+        " * 4096 AND NOT EXISTS (SELECT 1 FROM store.event_ids AS i WHERE i.run = e.seq / 4096"
         " AND i.event_id = e.event_id AND i.seq = e.seq)",
 
     # 3: duplicates and conflicts

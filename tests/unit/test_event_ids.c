@@ -65,7 +65,7 @@ static void assert_all_found(const struct place *p, int n)
 	assert_found(p, "p-0", "");
 	assert_found(p, "", "");
 	assert_sql(p, "count(*) = 0 FROM event_ids AS i LEFT JOIN events AS e USING (seq)"
-		      " WHERE e.event_id IS NOT i.event_id OR i.run <> seq / 1024");
+		      " WHERE e.event_id IS NOT i.event_id OR i.run <> seq / " EVENT_IDS_RUN);
 }
 
 /* the next event has the seq @seq */
@@ -97,7 +97,7 @@ static void test_a_run_is_written_when_the_next_one_begins(void **state)
 	post_number(store, RUN - 1);
 	assert_sql(p, "count(*) = 0 FROM event_ids");
 	post_number(store, RUN);
-	assert_sql(p, "group_concat(seq) = '1,1023' FROM event_ids WHERE run = 0");
+	assert_sql(p, "group_concat(seq) = '1,4095' FROM event_ids WHERE run = 0");
 	post_number(store, RUN + 1);
 	assert_sql(p, "count(*) = 2 FROM event_ids");
 	assert_all_found(p, RUN + 1);
@@ -121,7 +121,7 @@ static void test_the_next_run_takes_a_missing_one_along(void **state)
 	post_number(store, 2 * RUN);
 	assert_sql(p, "count(*) = 3 FROM event_ids");
 	assert_all_found(p, 1);
-	assert_found(p, "p-1025", "1025 ");
+	assert_found(p, "p-4097", "4097 ");
 	store_free(store);
 }
 
@@ -133,10 +133,10 @@ static void test_what_is_missing_at_the_start_is_written(void **state)
 	write_events(p, 2 * RUN + 5);
 	assert_all_found(p, 2 * RUN + 5); /* by looking at them */
 	store_free(open_store_at(p));
-	assert_sql(p, "count(*) = 2 * 1024 - 1 AND max(run) = 1 FROM event_ids");
+	assert_sql(p, "count(*) = 2 * " EVENT_IDS_RUN " - 1 AND max(run) = 1 FROM event_ids");
 	assert_all_found(p, 2 * RUN + 5);
 	store_free(open_store_at(p));
-	assert_sql(p, "count(*) = 2 * 1024 - 1 FROM event_ids");
+	assert_sql(p, "count(*) = 2 * " EVENT_IDS_RUN " - 1 FROM event_ids");
 }
 
 static void test_an_id_may_be_that_of_several_events(void **state)
@@ -148,7 +148,7 @@ static void test_an_id_may_be_that_of_several_events(void **state)
 	assert_int_equal(post_simple(store, "f", "p-1"), 2);
 	go_to(p, RUN);
 	assert_int_equal(post_simple(store, "g", "p-1"), RUN);
-	assert_found(p, "p-1", "1 2 1024 ");
+	assert_found(p, "p-1", "1 2 4096 ");
 	store_free(store);
 }
 
@@ -159,19 +159,50 @@ static void test_an_older_store_gets_its_runs(void **state)
 	make_store_of_version(p, 7);
 	write_events(p, 2 * RUN);
 	store_free(open_store_at(p));
-	assert_sql(p, "count(*) = 2 * 1024 - 1 AND max(run) = 1 FROM event_ids");
+	assert_sql(p, "count(*) = 2 * " EVENT_IDS_RUN " - 1 AND max(run) = 1 FROM event_ids");
 	assert_sql(p, "count(*) = 0 FROM sqlite_schema WHERE name = 'events_event_id'");
 	assert_all_found(p, 2 * RUN);
 	assert_sql(p, "integrity_check = 'ok' FROM pragma_integrity_check");
+}
+
+/* version 8 had runs of 1024 */
+static void test_shorter_runs_become_longer_ones(void **state)
+{
+	static const int old_runs[] = {1, 3, 4, 5, 8};
+	struct place *p = *state;
+
+	for (size_t i = 0; i < ARRAY_SIZE(old_runs); i++) {
+		int n = old_runs[i] * 1024 + 10; /* the last ones are in no run */
+		char sql[160];
+
+		make_store_of_version(p, 8);
+		write_events(p, n);
+		(void)snprintf(sql, sizeof(sql),
+			       "INSERT INTO event_ids SELECT seq / 1024, event_id, seq FROM events"
+			       " WHERE seq / 1024 < %d",
+			       old_runs[i]);
+		run_sql(p, sql);
+		store_free(open_store_at(p));
+		assert_int_equal(ask(p, "SELECT count(*) FROM event_ids"),
+				 MAX_OF(n / RUN * RUN - 1, 0));
+		assert_all_found(p, n);
+		assert_sql(p, "integrity_check = 'ok' FROM pragma_integrity_check");
+		place_remove(p);
+		place_make(p);
+	}
 }
 
 static void test_an_older_store_may_be_empty(void **state)
 {
 	struct place *p = *state;
 
-	make_store_of_version(p, 7);
-	store_free(open_store_at(p));
-	assert_sql(p, "count(*) = 0 FROM event_ids");
+	for (int version = 7; version <= 8; version++) {
+		make_store_of_version(p, version);
+		store_free(open_store_at(p));
+		assert_sql(p, "count(*) = 0 FROM event_ids");
+		place_remove(p);
+		place_make(p);
+	}
 }
 
 /* the number stands in SQL text as well */
@@ -189,6 +220,7 @@ int main(void)
 		TEST_IN_PLACE(test_what_is_missing_at_the_start_is_written),
 		TEST_IN_PLACE(test_an_id_may_be_that_of_several_events),
 		TEST_IN_PLACE(test_an_older_store_gets_its_runs),
+		TEST_IN_PLACE(test_shorter_runs_become_longer_ones),
 		TEST_IN_PLACE(test_an_older_store_may_be_empty),
 		cmocka_unit_test(test_the_numbers_are_one),
 	};
