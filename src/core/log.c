@@ -29,6 +29,8 @@
 #define LINE_MAX_N   (16 * 1024) /* more than all of it escaped */
 #define LINE_USUAL_N 400
 
+#define MESSAGE_KEY "MESSAGE="
+
 static _Atomic int max_level = LOG_LEVEL_INFO;
 static _Atomic int line_format = LOG_FORMAT_TEXT;
 static _Atomic bool to_journal;
@@ -88,10 +90,13 @@ static bool stderr_is_journal(void)
 	return *end == '\0' && device == st.st_dev && inode == st.st_ino;
 }
 
+static void send_entries(const char *records, size_t n);
+
 void log_init(enum log_format format, enum log_level level)
 {
 	atomic_store(&line_format, format);
 	atomic_store(&to_journal, format == LOG_FORMAT_JOURNAL && stderr_is_journal());
+	log_writer_to(atomic_load(&to_journal) ? send_entries : NULL);
 	log_set_level(level);
 }
 
@@ -278,81 +283,123 @@ void log_render(enum log_format format, int64_t now_us, enum log_level level,
 	append_text_ids(out, ids);
 }
 
-/* What every event says may wait a little. */
-static void write_line(enum log_level level, const struct log_ids *ids, const char *message)
+static void render_line(enum log_level level, const struct log_ids *ids, const char *message,
+			struct buf *out)
 {
-	struct buf line = BUF_INIT(LINE_MAX_N);
-
-	(void)buf_reserve(&line, LINE_USUAL_N); /* told by the next one, too */
+	(void)buf_reserve(out, LINE_USUAL_N); /* told by the next one, too */
 	log_render((enum log_format)atomic_load(&line_format), clock_now_us(), level, ids, message,
-		   &line);
-	buf_append_char(&line, '\n');
-	log_writer_put(buf_error(&line) ? SLICE("(out of memory for a log line)\n")
-					: buf_slice(&line),
-		       level >= LOG_LEVEL_INFO);
-	buf_deinit(&line);
+		   out);
+	buf_append_char(out, '\n');
 }
 
-/* The fields of one entry, one after the other in one buffer */
+/* An entry of the journal on its way there: this, and behind it the fields' bytes */
 struct entry {
-	struct buf bytes;
-	size_t end[ARRAY_SIZE(id_rows) + 2];
-	int n_fields;
+	enum log_level level;
+	uint32_t n_fields;
+	uint32_t end[ARRAY_SIZE(id_rows) + 2]; /* of each field */
 };
 
-static void end_field(struct entry *entry)
+static void end_field(struct entry *entry, const struct buf *fields)
 {
-	entry->end[entry->n_fields++] = entry->bytes.n;
+	entry->end[entry->n_fields++] = (uint32_t)fields->n;
 }
 
-static void fill_entry(struct entry *entry, enum log_level level, const struct log_ids *ids,
-		       const char *message)
+static void fill_entry(struct entry *entry, const struct log_ids *ids, const char *message,
+		       struct buf *fields)
 {
 	char room[NUMBER_TEXT_SIZE];
 
-	buf_append_str(&entry->bytes, "MESSAGE=");
-	append_message(&entry->bytes, message);
-	append_text_ids(&entry->bytes, ids);
-	end_field(entry);
-	buf_printf(&entry->bytes, "PRIORITY=%d", level);
-	end_field(entry);
+	buf_append_str(fields, MESSAGE_KEY);
+	append_message(fields, message);
+	append_text_ids(fields, ids);
+	end_field(entry, fields);
+	buf_printf(fields, "PRIORITY=%d", entry->level);
+	end_field(entry, fields);
 	for (size_t i = 0; ids && i < ARRAY_SIZE(id_rows); i++) {
 		struct slice value = id_value(&id_rows[i], ids, room);
 
 		if (slice_is_empty(value))
 			continue;
-		buf_printf(&entry->bytes, "%s=", id_rows[i].journal_field);
-		append_value(&entry->bytes, value);
-		end_field(entry);
+		buf_printf(fields, "%s=", id_rows[i].journal_field);
+		append_value(fields, value);
+		end_field(entry, fields);
 	}
+}
+
+static void render_entry(enum log_level level, const struct log_ids *ids, const char *message,
+			 struct buf *out)
+{
+	struct buf fields = BUF_INIT(2 * LINE_MAX_N);
+	struct entry entry = {.level = level};
+
+	fill_entry(&entry, ids, message, &fields);
+	buf_append(out, (const char *)&entry, sizeof(entry));
+	buf_append_slice(out, buf_slice(&fields));
+	buf_deinit(&fields);
 }
 
 /* Return: 0, or a negative errno */
-static int send_to_journal(enum log_level level, const struct log_ids *ids, const char *message)
+static int send_entry(const struct entry *entry, const char *fields)
 {
-	struct entry entry = {.bytes = BUF_INIT(2 * LINE_MAX_N)};
-	struct iovec iov[ARRAY_SIZE(entry.end)];
+	struct iovec iov[ARRAY_SIZE(entry->end)];
 	size_t start = 0;
-	int r;
 
-	fill_entry(&entry, level, ids, message);
-	r = buf_error(&entry.bytes);
-	for (int i = 0; r == 0 && i < entry.n_fields; i++) {
-		iov[i].iov_base = entry.bytes.p + start;
-		iov[i].iov_len = entry.end[i] - start;
-		start = entry.end[i];
+	for (uint32_t i = 0; i < entry->n_fields; i++) {
+		/* an iovec has no const; sd_journal_sendv() only reads */
+		iov[i].iov_base = (void *)(uintptr_t)(fields + start);
+		iov[i].iov_len = entry->end[i] - start;
+		start = entry->end[i];
 	}
-	if (r == 0)
-		r = sd_journal_sendv(iov, entry.n_fields);
-	buf_deinit(&entry.bytes);
-	return r;
+	return sd_journal_sendv(iov, (int)entry->n_fields);
 }
 
+/* the journal does not take it */
+static void print_entry(const struct entry *entry, const char *fields)
+{
+	struct buf line = BUF_INIT(2 * LINE_MAX_N);
+	char when[TIME_TEXT_SIZE];
+	ssize_t n;
+
+	buf_printf(&line, "%s %s ", time_format(clock_now_us(), when), levels[entry->level].text);
+	buf_append(&line, fields + strlen(MESSAGE_KEY), entry->end[0] - strlen(MESSAGE_KEY));
+	buf_append_char(&line, '\n');
+	if (buf_error(&line) == 0)
+		do
+			n = write(STDERR_FILENO, line.p, line.n);
+		while (n < 0 && errno == EINTR);
+	buf_deinit(&line);
+}
+
+/* by whoever has the log writer's turn */
+static void send_entries(const char *records, size_t n)
+{
+	const char *end = records + n;
+
+	while (records < end) {
+		struct entry entry;
+
+		memcpy(&entry, records, sizeof(entry));
+		records += sizeof(entry);
+		if (send_entry(&entry, records) < 0)
+			print_entry(&entry, records);
+		records += entry.end[entry.n_fields - 1];
+	}
+}
+
+/* what every event says may wait a little */
 static void emit(enum log_level level, const struct log_ids *ids, const char *message)
 {
-	if (atomic_load(&to_journal) && send_to_journal(level, ids, message) >= 0)
-		return;
-	write_line(level, ids, message);
+	struct buf record = BUF_INIT(3 * LINE_MAX_N);
+
+	if (atomic_load(&to_journal))
+		render_entry(level, ids, message, &record);
+	else
+		render_line(level, ids, message, &record);
+	if (buf_error(&record) == 0)
+		log_writer_put(buf_slice(&record), level >= LOG_LEVEL_INFO);
+	else
+		(void)!write(STDERR_FILENO, "(out of memory for a log line)\n", 31);
+	buf_deinit(&record);
 }
 
 /* tell what was held back; @now_ms INT64_MAX: all of it */

@@ -69,7 +69,7 @@ enum log_level log_toggle_debug(void);
 void log_with(enum log_level level, const struct log_ids *ids, const char *fmt, ...)
 	PRINTF_LIKE(3, 4);
 
-/* from here on a thread writes the lines at level info and debug to stderr: core/log_writer.h */
+/* from here on a thread writes what is at level info and debug: core/log_writer.h */
 void log_start(void);
 
 /* at the end: tell what was held back, write what is queued; what comes then is written at once */

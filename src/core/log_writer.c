@@ -9,7 +9,7 @@
 #include "core/clock.h"
 #include "util/thread.h"
 
-#define ROOM   (256 * 1024) /* bytes of lines: a second of a flood, with a reader that lags */
+#define ROOM   (512 * 1024) /* bytes: a fraction of a second of a flood, with a reader that lags */
 #define NAP_MS 5
 
 struct queue {
@@ -17,24 +17,8 @@ struct queue {
 	size_t n;
 };
 
-static struct log_writer {
-	pthread_t thread;
-	void (*tell_dropped)(int64_t n);
-
-	/* whoever writes to stderr; locked before mx */
-	pthread_mutex_t turn;
-	struct queue taken; /* under turn */
-
-	/* shared, under mx */
-	pthread_mutex_t mx;
-	pthread_cond_t wanted;
-	struct queue queue;
-	int64_t n_dropped;
-	bool is_running;
-} writer = {.turn = PTHREAD_MUTEX_INITIALIZER, .mx = PTHREAD_MUTEX_INITIALIZER};
-
 /* nobody can be told when it fails */
-static void write_all(const char *p, size_t n)
+static void write_to_stderr(const char *p, size_t n)
 {
 	while (n > 0) {
 		ssize_t written = write(STDERR_FILENO, p, n);
@@ -48,7 +32,28 @@ static void write_all(const char *p, size_t n)
 	}
 }
 
-/* with the turn. Return: how many lines were dropped since the last call */
+static struct log_writer {
+	pthread_t thread;
+	void (*tell_dropped)(int64_t n);
+	void (*write)(const char *records, size_t n); /* with the turn */
+
+	/* whoever writes; locked before mx */
+	pthread_mutex_t turn;
+	struct queue taken; /* under turn */
+
+	/* shared, under mx */
+	pthread_mutex_t mx;
+	pthread_cond_t wanted;
+	struct queue queue;
+	int64_t n_dropped;
+	bool is_running;
+} writer = {
+	.write = write_to_stderr,
+	.turn = PTHREAD_MUTEX_INITIALIZER,
+	.mx = PTHREAD_MUTEX_INITIALIZER,
+};
+
+/* with the turn. Return: how many records were dropped since the last call */
 static int64_t write_queued(struct log_writer *w)
 {
 	struct queue taken;
@@ -62,7 +67,8 @@ static int64_t write_queued(struct log_writer *w)
 	w->n_dropped = 0;
 	mutex_unlock(&w->mx);
 	w->taken = taken;
-	write_all(taken.bytes, taken.n);
+	if (taken.n > 0)
+		w->write(taken.bytes, taken.n);
 	return n_dropped;
 }
 
@@ -103,6 +109,11 @@ static void free_queues(struct log_writer *w)
 	free(w->queue.bytes);
 	free(w->taken.bytes);
 	w->queue = w->taken = (struct queue){NULL, 0};
+}
+
+void log_writer_to(void (*write)(const char *records, size_t n))
+{
+	writer.write = write ? write : write_to_stderr;
 }
 
 int log_writer_start(void (*tell_dropped)(int64_t n))
@@ -146,18 +157,18 @@ void log_writer_stop(void)
 }
 
 /* Return: false when there is no thread to write it */
-static bool enqueue(struct log_writer *w, struct slice line)
+static bool enqueue(struct log_writer *w, struct slice record)
 {
 	bool is_running, is_first;
 
 	mutex_lock(&w->mx);
 	is_running = w->is_running;
 	is_first = is_running && w->queue.n == 0;
-	if (is_running && line.n > ROOM - w->queue.n) {
+	if (is_running && record.n > ROOM - w->queue.n) {
 		w->n_dropped++;
 	} else if (is_running) {
-		memcpy(w->queue.bytes + w->queue.n, line.p, line.n);
-		w->queue.n += line.n;
+		memcpy(w->queue.bytes + w->queue.n, record.p, record.n);
+		w->queue.n += record.n;
 	}
 	if (is_first)
 		pthread_cond_signal(&w->wanted);
@@ -165,16 +176,16 @@ static bool enqueue(struct log_writer *w, struct slice line)
 	return is_running;
 }
 
-void log_writer_put(struct slice line, bool may_wait)
+void log_writer_put(struct slice record, bool may_wait)
 {
 	struct log_writer *w = &writer;
 	int64_t n_dropped;
 
-	if (may_wait && enqueue(w, line))
+	if (may_wait && enqueue(w, record))
 		return;
 	mutex_lock(&w->turn);
 	n_dropped = write_queued(w);
-	write_all(line.p, line.n);
+	w->write(record.p, record.n);
 	mutex_unlock(&w->turn);
 	if (n_dropped > 0)
 		w->tell_dropped(n_dropped);

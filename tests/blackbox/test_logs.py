@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import socket
 import threading
 
 import pytest
@@ -179,40 +180,123 @@ def test_the_outcome_of_a_delivery_is_logged_with_its_reason(make_daemon, folder
                what="a line tells of the dead delivery")
 
 
+class Pipe:
+    """Standard error of a daemon, which nobody reads before begin()."""
+
+    def __init__(self):
+        self.reader, self.writer = os.pipe()
+        fcntl.fcntl(self.writer, fcntl.F_SETPIPE_SZ, 4096)
+        self._thread = threading.Thread(target=self._read)
+        self._said = b""
+
+    def _read(self):
+        with open(self.reader, "rb") as stream:
+            self._said = stream.read()
+
+    def begin(self):
+        self._thread.start()
+
+    def lines(self):
+        """All lines, once the daemon has ended."""
+        self._thread.join()
+        return self._said.decode().splitlines()
+
+
+class Journal:
+    """What journald would get (systemd.journal-fields(7)): one datagram an entry, read from begin()
+    on. Its socket is where it belongs in the eyes of a daemon that is started with `prefix`."""
+
+    def __init__(self, folder):
+        run = folder / "run"
+        path = run / "systemd/journal/socket"
+        path.parent.mkdir(parents=True)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.bind(str(path))
+        path.chmod(0o666)
+        self.prefix = ["unshare", "--mount", "sh", "-c", f'mount --bind {run} /run && exec "$0" "$@"']
+        self.entries = []
+        self._thread = threading.Thread(target=self._read)
+
+    def _read(self):
+        while data := self._socket.recv(65536):
+            fields = (line.split("=", 1) for line in data.decode().splitlines())
+            self.entries.append(dict(fields))
+
+    def begin(self):
+        self._thread.start()
+
+    def end(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self._socket.getsockname())
+        self._thread.join()
+        self._socket.close()
+
+
 @pytest.fixture
-def stuck_log():
-    """(writing end, function that begins to read and returns what came when all is over)"""
-    reader, writer = os.pipe()
-    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
-    said = []
-
-    def read():
-        with open(reader, "rb") as stream:
-            said.append(stream.read())
-
-    thread = threading.Thread(target=read)
-
-    def collect():
-        thread.join()
-        return said[0].decode()
-
-    yield writer, thread.start, collect
+def journal(folder):
+    if os.geteuid() != 0:
+        pytest.skip("only root can put a socket in the journal's place")
+    made = Journal(folder)
+    yield made
+    made.end()
 
 
-def test_a_reader_of_the_log_that_is_stuck_stops_no_event(make_daemon, stuck_log):
-    """Every event is answered 200 although its line has no room; how many lines are missing is
-    told once the reader goes on."""
-    writer, begin_to_read, collect = stuck_log
-    daemon = make_daemon(start=False, preexec=lambda: os.dup2(writer, 2))
+def journaling(make_daemon, journal):
+    daemon = make_daemon({"log": {"format": "journal"}}, start=False, prefix=journal.prefix)
+    stat = daemon.log_path.stat() # its standard error, as systemd would say of a stream of its own
+    daemon.environment["JOURNAL_STREAM"] = f"{stat.st_dev}:{stat.st_ino}"
     daemon.start()
-    os.close(writer)
-    n = 1500 # lines of more than 200 bytes: more than the pipe and the queue hold
+    return daemon
+
+
+def post_many(daemon, n):
     with daemon.connect() as connection:
         for _ in range(n):
             assert connection.request("POST", ENDPOINT, body(), daemon.headers()).status == 200
-    begin_to_read()
+
+
+def test_the_journal_gets_fields(make_daemon, journal):
+    journal.begin()
+    daemon = journaling(make_daemon, journal)
+    seq = daemon.stored(body(event_id="an-id-of-this-test"))
+    daemon.post(body(), auth=None)
     daemon.stop()
-    log = collect()
-    dropped = re.search(r"WARNING (\d+) lines of the log were dropped", log)
-    assert dropped
-    assert len(re.findall("INFO stored", log)) + int(dropped.group(1)) == n
+    assert daemon.log() == "", "nothing on standard error"
+    stored = next(e for e in journal.entries if e["MESSAGE"].startswith("stored"))
+    assert stored["PRIORITY"] == "6" and stored["RISKHOOK_SEQ"] == str(seq)
+    assert stored["RISKHOOK_EVENT_ID"] == "an-id-of-this-test"
+    assert stored["RISKHOOK_ENDPOINT"] == "riskos" and stored["RISKHOOK_STATUS"] == "200"
+    refused = next(e for e in journal.entries if e.get("RISKHOOK_STATUS") == "401")
+    assert refused["PRIORITY"] == "4" and "RISKHOOK_SEQ" not in refused
+    order = [e["MESSAGE"] for e in journal.entries]
+    assert "is ready" in order[0] and order[-1] == "stopped"
+    assert order.index(stored["MESSAGE"]) < order.index(refused["MESSAGE"])
+
+
+def test_a_journal_that_is_stuck_stops_no_event(make_daemon, journal):
+    """Every event is answered 200 although its entry has no room; how many entries are missing is
+    told once the journal goes on."""
+    daemon = journaling(make_daemon, journal)
+    post_many(daemon, 1200)
+    journal.begin()
+    daemon.stop()
+    told = [e["MESSAGE"] for e in journal.entries]
+    dropped = sum(int(text.split()[0]) for text in told if "lines of the log were dropped" in text)
+    assert dropped > 0
+    assert sum(text.startswith("stored") for text in told) + dropped == 1200
+
+
+def test_a_reader_of_the_log_that_is_stuck_stops_no_event(make_daemon):
+    """The same with lines."""
+    pipe = Pipe()
+    daemon = make_daemon(start=False, preexec=lambda: os.dup2(pipe.writer, 2))
+    daemon.start()
+    os.close(pipe.writer)
+    post_many(daemon, 2800)
+    pipe.begin()
+    daemon.stop()
+    lines = pipe.lines()
+    told = (re.search(r"WARNING (\d+) lines of the log were dropped", line) for line in lines)
+    dropped = sum(int(found.group(1)) for found in told if found)
+    assert dropped > 0
+    assert sum("INFO stored" in line for line in lines) + dropped == 2800
