@@ -80,12 +80,3 @@ void log_stop(void);
 #define log_notice(...)  log_with(LOG_LEVEL_NOTICE, NULL, __VA_ARGS__)
 #define log_info(...)    log_with(LOG_LEVEL_INFO, NULL, __VA_ARGS__)
 #define log_debug(...)   log_with(LOG_LEVEL_DEBUG, NULL, __VA_ARGS__)
-
-/**
- * log_render() - the line that a format would print, without the newline; for tests
- * @now_us: wall clock
- * @out:    appended to
- */
-struct buf;
-void log_render(enum log_format format, int64_t now_us, enum log_level level,
-		const struct log_ids *ids, const char *message, struct buf *out);

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "core/log.h"
+#include "core/log_render.h"
 #include "core/metrics.h"
 #include "util/buf.h"
 
