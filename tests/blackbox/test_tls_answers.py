@@ -3,18 +3,15 @@
 
 import contextlib
 import socket
-import sqlite3
 import ssl
 
 import pytest
 
-from lib import metrics
 from lib.client import chunk, head
 from lib.config import ENDPOINT
 from lib.events import body
 from lib.hostile import statuses
 from lib.settings import scaled
-from lib.waiting import wait_until
 
 APPLICATION_DATA = 23
 
@@ -66,11 +63,6 @@ class RecordClient:
         self.tls.write(data)
         self.flush()
 
-    def end(self):
-        """Say farewell (close_notify) and go on to listen."""
-        self._try(self.tls.unwrap)
-        self.flush()
-
     def read(self, wanted):
         """Read until `wanted` answers are there, or to the end of the connection when None."""
         said = b""
@@ -113,31 +105,6 @@ def test_an_answer_is_one_record(daemon, client):
 def test_each_of_a_pipeline_is_answered(daemon, client):
     client.send(b"".join(post(daemon) for _ in range(20)))
     assert statuses(client.read(20)) == [200] * 20
-
-
-@contextlib.contextmanager
-def commits_wait(daemon):
-    """Somebody else writes into the store: what is posted meanwhile is committed afterwards."""
-    with contextlib.closing(sqlite3.connect(daemon.config.store, isolation_level=None)) as holder:
-        holder.execute("BEGIN IMMEDIATE")
-        yield
-        holder.execute("ROLLBACK")
-
-
-@pytest.mark.parametrize("n", [1, 5])
-def test_a_client_that_ends_its_side_while_it_waits_gets_its_answer(daemon, n):
-    """Its farewell (close_notify) is the last thing that the daemon reads, and the answer to what
-    came before is the last thing that it sends. Of a pipeline, one request is under way. With TLS
-    1.3 libmicrohttpd 0.9.75 hangs up on such a client, whatever we do."""
-    before = metrics.read(daemon).value("riskhook_requests_total")
-    with RecordClient(daemon, ssl.TLSVersion.TLSv1_2) as client:
-        with commits_wait(daemon):
-            client.send(b"".join(post(daemon) for _ in range(n)))
-            wait_until(lambda: metrics.read(daemon).value("riskhook_requests_total") > before,
-                       what="the request is under way")
-            client.end()
-        said = statuses(client.read(None))
-    assert said and set(said) == {200}
 
 
 @pytest.mark.parametrize("connection", ["close", "Close", "keep-alive, close", "x,close"])
