@@ -104,11 +104,18 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static void free_queues(struct log_writer *w)
+/* with all that whoever logs meanwhile may look at */
+static void set_queues(struct log_writer *w, char *queue, char *taken)
 {
+	mutex_lock(&w->turn);
+	mutex_lock(&w->mx);
 	free(w->queue.bytes);
 	free(w->taken.bytes);
-	w->queue = w->taken = (struct queue){NULL, 0};
+	w->queue = (struct queue){queue, 0};
+	w->taken = (struct queue){taken, 0};
+	w->is_running = queue && taken;
+	mutex_unlock(&w->mx);
+	mutex_unlock(&w->turn);
 }
 
 void log_writer_to(void (*write)(const char *records, size_t n))
@@ -119,18 +126,17 @@ void log_writer_to(void (*write)(const char *records, size_t n))
 int log_writer_start(void (*tell_dropped)(int64_t n))
 {
 	struct log_writer *w = &writer;
+	char *queue = malloc(ROOM), *taken = malloc(ROOM);
 	int r = -ENOMEM;
 
-	w->tell_dropped = tell_dropped;
-	w->queue.bytes = malloc(ROOM);
-	w->taken.bytes = malloc(ROOM);
+	w->tell_dropped = tell_dropped; /* of interest once something is queued */
 	cond_init(&w->wanted);
-	w->is_running = true;
-	if (w->queue.bytes && w->taken.bytes)
+	set_queues(w, queue, taken);
+	if (queue && taken)
 		r = thread_start(&w->thread, "log", run, w);
 	if (r < 0) {
-		w->is_running = false;
-		free_queues(w);
+		write_turn(w); /* what was queued meanwhile */
+		set_queues(w, NULL, NULL);
 	}
 	return r;
 }
@@ -150,9 +156,7 @@ void log_writer_stop(void)
 		return;
 	thread_join(w->thread);
 	write_turn(w);
-	mutex_lock(&w->turn);
-	free_queues(w);
-	mutex_unlock(&w->turn);
+	set_queues(w, NULL, NULL);
 	pthread_cond_destroy(&w->wanted);
 }
 
