@@ -6,7 +6,6 @@
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <unistd.h>
 
 #include "core/clock.h"
@@ -17,7 +16,6 @@
 #include "util/buf.h"
 #include "util/err.h"
 #include "util/thread.h"
-#include "util/units.h"
 
 #define MESSAGE_MAX  1024 /* bytes of a formatted message */
 #define LINE_USUAL_N 400
@@ -81,7 +79,6 @@ static int render_line(enum log_level level, const struct log_ids *ids, const ch
 static void emit(enum log_level level, const struct log_ids *ids, const char *message)
 {
 	struct buf record = BUF_INIT(3 * LOG_LINE_MAX);
-
 	int r = atomic_load(&to_journal) ? log_journal_render(level, ids, message, &record)
 					 : render_line(level, ids, message, &record);
 

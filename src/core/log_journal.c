@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "core/log_journal.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/log_render.h"
+#include "util/fd.h"
 #include "util/units.h"
 
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
@@ -99,16 +99,16 @@ static void print_entry(const struct entry *entry, const char *fields)
 {
 	struct buf line = BUF_INIT(2 * LOG_LINE_MAX);
 	char when[TIME_TEXT_SIZE];
-	ssize_t n;
+	int r;
 
 	buf_printf(&line, "%s %s ", time_format(clock_now_us(), when),
 		   log_level_text(entry->level));
 	buf_append(&line, fields + strlen(MESSAGE_KEY), entry->end[0] - strlen(MESSAGE_KEY));
 	buf_append_char(&line, '\n');
-	if (buf_error(&line) == 0)
-		do
-			n = write(STDERR_FILENO, line.p, line.n);
-		while (n < 0 && errno == EINTR);
+	r = buf_error(&line);
+	if (r == 0)
+		r = fd_write_all(STDERR_FILENO, line.p, line.n);
+	(void)r; /* nobody can be told */
 	buf_deinit(&line);
 }
 

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "util/fd.h"
 #include "util/thread.h"
 
 #define ROOM   (512 * 1024) /* bytes: a fraction of a second of a flood, with a reader that lags */
@@ -20,16 +21,9 @@ struct queue {
 /* nobody can be told when it fails */
 static void write_to_stderr(const char *p, size_t n)
 {
-	while (n > 0) {
-		ssize_t written = write(STDERR_FILENO, p, n);
+	int r = fd_write_all(STDERR_FILENO, p, n);
 
-		if (written < 0 && errno == EINTR)
-			continue;
-		if (written <= 0)
-			return;
-		p += written;
-		n -= (size_t)written;
-	}
+	(void)r;
 }
 
 static struct log_writer {
@@ -72,12 +66,15 @@ static int64_t write_queued(struct log_writer *w)
 	return n_dropped;
 }
 
-static void write_turn(struct log_writer *w)
+/* what is queued, and @record behind it if there is one */
+static void write_turn(struct log_writer *w, struct slice record)
 {
 	int64_t n_dropped;
 
 	mutex_lock(&w->turn);
 	n_dropped = write_queued(w);
+	if (record.n > 0)
+		w->write(record.p, record.n);
 	mutex_unlock(&w->turn);
 	if (n_dropped > 0)
 		w->tell_dropped(n_dropped);
@@ -97,7 +94,7 @@ static void *run(void *arg)
 		/* signalled before its time only by the end */
 		(void)cond_wait_until(&w->wanted, &w->mx, clock_monotonic_ms() + NAP_MS);
 		mutex_unlock(&w->mx);
-		write_turn(w);
+		write_turn(w, SLICE_NULL);
 		mutex_lock(&w->mx);
 	}
 	mutex_unlock(&w->mx);
@@ -135,7 +132,7 @@ int log_writer_start(void (*tell_dropped)(int64_t n))
 	if (queue && taken)
 		r = thread_start(&w->thread, "log", run, w);
 	if (r < 0) {
-		write_turn(w); /* what was queued meanwhile */
+		write_turn(w, SLICE_NULL); /* what was queued meanwhile */
 		set_queues(w, NULL, NULL);
 	}
 	return r;
@@ -155,7 +152,7 @@ void log_writer_stop(void)
 	if (!was_running)
 		return;
 	thread_join(w->thread);
-	write_turn(w);
+	write_turn(w, SLICE_NULL);
 	set_queues(w, NULL, NULL);
 	pthread_cond_destroy(&w->wanted);
 }
@@ -182,15 +179,6 @@ static bool enqueue(struct log_writer *w, struct slice record)
 
 void log_writer_put(struct slice record, bool may_wait)
 {
-	struct log_writer *w = &writer;
-	int64_t n_dropped;
-
-	if (may_wait && enqueue(w, record))
-		return;
-	mutex_lock(&w->turn);
-	n_dropped = write_queued(w);
-	w->write(record.p, record.n);
-	mutex_unlock(&w->turn);
-	if (n_dropped > 0)
-		w->tell_dropped(n_dropped);
+	if (!may_wait || !enqueue(&writer, record))
+		write_turn(&writer, record);
 }
