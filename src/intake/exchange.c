@@ -62,9 +62,9 @@ static void hold_answer(struct MHD_Connection *mhd)
 /* who does not read is cut off: libmicrohttpd, for which all is sent, will not try again */
 static void release_answer(struct MHD_Connection *mhd)
 {
+	void *session = tls_session(mhd); /* first: the next question may take the place of info */
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD);
-	void *session = tls_session(mhd);
 
 	if (session && info && tls_release(session, info->connect_fd) < 0)
 		(void)shutdown(info->connect_fd, SHUT_RDWR); /* fails when the peer has gone */

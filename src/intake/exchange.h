@@ -31,7 +31,7 @@ struct exchange_ops {
 struct exchange {
 	const struct exchange_ops *ops;
 	struct intake *intake; /* what was valid when it came */
-	bool is_answered;
+	bool is_answered;      /* the answer is queued, and held until all of it is sent */
 };
 
 /* MHD_AccessHandlerCallback; @cls is the struct gate */
