@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "store/key_table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BITS_MIN 10
+#define BITS_MAX 40
+
+static size_t n_slots(const struct key_table *t)
+{
+	return t->slots ? (size_t)1 << t->bits : 0;
+}
+
+/* where a key would be if nobody else was */
+static size_t home_of(const struct key_table *t, int64_t key)
+{
+	uint64_t place = (uint64_t)key ^ (uint64_t)1 << 63; /* negative keys are the lowest */
+
+	return (size_t)(place >> (64 - t->bits));
+}
+
+static size_t after(const struct key_table *t, size_t slot)
+{
+	return (slot + 1) & (n_slots(t) - 1);
+}
+
+static void put(struct key_table *t, struct key_entry entry)
+{
+	size_t slot = home_of(t, entry.key);
+
+	while (t->slots[slot].number)
+		slot = after(t, slot);
+	t->slots[slot] = entry;
+	t->n++;
+}
+
+/* the entries of these numbers move into new slots */
+static int move(struct key_table *t, unsigned int bits, int64_t first, int64_t last)
+{
+	struct key_table to = {.bits = bits};
+	const struct key_entry *entry;
+	size_t at = 0;
+
+	if (bits > BITS_MAX)
+		return -ENOMEM;
+	to.slots = calloc((size_t)1 << bits, sizeof(*to.slots));
+	if (!to.slots)
+		return -ENOMEM;
+	while ((entry = key_table_next(t, &at))) {
+		if (entry->number >= first && entry->number <= last)
+			put(&to, *entry);
+	}
+	free(t->slots);
+	*t = to;
+	return 0;
+}
+
+int key_table_add(struct key_table *t, int64_t key, int64_t number)
+{
+	int r = 0;
+
+	if (!t->slots)
+		r = move(t, BITS_MIN, INT64_MIN, INT64_MAX);
+	else if (t->n + 1 > n_slots(t) / 4 * 3)
+		r = move(t, t->bits + 1, INT64_MIN, INT64_MAX);
+	if (r == 0)
+		put(t, (struct key_entry){key, number});
+	return r;
+}
+
+const struct key_entry *key_table_find(const struct key_table *t, int64_t key,
+				       const struct key_entry *before)
+{
+	size_t slot;
+
+	if (!t->slots)
+		return NULL;
+	slot = before ? after(t, (size_t)(before - t->slots)) : home_of(t, key);
+	while (t->slots[slot].number && t->slots[slot].key != key)
+		slot = after(t, slot); /* there is always a free one */
+	return t->slots[slot].number ? &t->slots[slot] : NULL;
+}
+
+const struct key_entry *key_table_next(const struct key_table *t, size_t *at)
+{
+	while (*at < n_slots(t)) {
+		const struct key_entry *entry = &t->slots[(*at)++];
+
+		if (entry->number)
+			return entry;
+	}
+	return NULL;
+}
+
+int key_table_keep(struct key_table *t, int64_t first, int64_t last)
+{
+	return t->slots ? move(t, t->bits, first, last) : 0;
+}
+
+void key_table_deinit(struct key_table *t)
+{
+	free(t->slots);
+	*t = KEY_TABLE_NULL;
+}
