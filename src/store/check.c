@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "store/db.h"
+#include "store/evaluation_keys.h"
 #include "store/reader_private.h"
 
 #define TELL_THE_AUTHORS "this should not happen: please report it"
@@ -35,6 +36,13 @@ static const struct {
 	{{"deliveries that are running although no daemon does",
 	  "start riskhookd: it tries them again", true},
 	 "SELECT count(*) FROM deliveries WHERE state = 'running'"},
+	{{"evaluations that are not found by their eval_id", TELL_THE_AUTHORS, false},
+	 "SELECT count(*) FROM evaluations AS v, evaluation_merge"
+	 " WHERE evaluation < " EVALUATIONS_BEHIND " AND NOT EXISTS (SELECT 1 FROM evaluation_keys"
+	 "  AS k WHERE k.key = evaluation_key(eval_id) AND k.evaluation = v.evaluation)"
+	 " AND NOT (evaluation > merged AND EXISTS (SELECT 1 FROM evaluation_runs AS r"
+	 "  WHERE r.run = v.evaluation / " EVALUATION_RUN " AND r.key = evaluation_key(eval_id)"
+	 "   AND r.evaluation = v.evaluation))"},
 	{{"routed events that do not exist (routed_seq is too high)",
 	  "was the file replaced by an older one? new events would not be delivered: report it",
 	  false},

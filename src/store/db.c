@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 
+#include "store/evaluation_keys.h"
 #include "store/gather.h"
 #include "store/payload.h"
 
@@ -73,6 +74,8 @@ int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e)
 				 *ret_db ? db_message(*ret_db) : sqlite3_errstr(rc));
 	(void)sqlite3_busy_timeout(*ret_db, BUSY_MS); /* fails only for a closed connection */
 	rc = payload_register(*ret_db);
+	if (rc == SQLITE_OK)
+		rc = evaluation_keys_register(*ret_db);
 	if (rc != SQLITE_OK)
 		return error_set(e, db_errno(rc), "cannot set up '%s': %s", path,
 				 sqlite3_errstr(rc));

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
+#include "store/evaluation_keys.h"
 #include "store/reader_private.h"
 
 static const char sql_paused[] = "SELECT handler FROM handlers WHERE paused_at > 0";
@@ -19,9 +20,8 @@ static const char sql_history[] =
 	"         WHERE replay = ?1)"
 	" WHERE seq > ?2 AND seq <= ?3 AND received_at >= since"
 	"   AND (until = 0 OR received_at < until)"
-	"   AND (type = '' OR event_type = type) AND (wanted = '' OR evaluation ="
-	"        (SELECT v.evaluation FROM evaluations AS v WHERE v.eval_id = wanted))"
-	" ORDER BY seq LIMIT ?4";
+	"   AND (type = '' OR event_type = type) AND (wanted = '' OR evaluation = " EVALUATION_OF(
+		"(SELECT eval_id FROM replays WHERE replay = ?1)") ") ORDER BY seq LIMIT ?4";
 
 int drive_paused(struct reader *reader, int (*visit)(const char *handler, void *arg), void *arg)
 {

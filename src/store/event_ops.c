@@ -49,27 +49,15 @@ static int write_evaluation(struct writer *w, enum statement id, const struct ev
 			 (int64_t)!op->event->test);
 }
 
-/* Return: 0; *@ret is 0 when there is none, for want of an eval_id or because it is the first */
-static int find_evaluation(struct writer *w, const struct event *ev, int64_t *ret)
-{
-	int r;
-
-	*ret = 0;
-	if (slice_is_empty(ev->eval_id))
-		return 0;
-	r = writer_find(w, EVALUATION_FIND, "t", ev->eval_id);
-	if (r == 0)
-		*ret = sqlite3_column_int64(w->statements[EVALUATION_FIND], 0);
-	sqlite3_reset(w->statements[EVALUATION_FIND]);
-	return r == -ENODATA ? 0 : r;
-}
-
-static int insert_evaluation(struct writer *w, const struct event_op *op, int64_t *ret)
+/* @key: of its eval_id */
+static int insert_evaluation(struct writer *w, const struct event_op *op, int64_t key, int64_t *ret)
 {
 	int r = write_evaluation(w, EVALUATION_INSERT, op, 0);
 
+	if (r < 0)
+		return r;
 	*ret = sqlite3_last_insert_rowid(w->db);
-	return r;
+	return evaluation_keys_add(w, key, *ret);
 }
 
 /* has a newer decision arrived before this one? */
@@ -236,10 +224,10 @@ static int write_event(struct writer *w, struct event_op *op, int64_t evaluation
 }
 
 /* the first event of an evaluation, which can repeat none */
-static int run_first_event(struct writer *w, struct event_op *op)
+static int run_first_event(struct writer *w, struct event_op *op, int64_t key)
 {
 	int64_t evaluation;
-	int r = insert_evaluation(w, op, &evaluation);
+	int r = insert_evaluation(w, op, key, &evaluation);
 
 	return r < 0 ? r : write_event(w, op, evaluation);
 }
@@ -261,13 +249,17 @@ static int run_next_event(struct writer *w, struct event_op *op, int64_t evaluat
 int event_run(struct writer *w, struct store_op *base)
 {
 	struct event_op *op = container_of(base, struct event_op, op);
-	int64_t evaluation;
-	int r = find_evaluation(w, op->event, &evaluation);
+	int64_t key, evaluation;
+	int r;
 
+	if (slice_is_empty(op->event->eval_id))
+		return run_next_event(w, op, 0);
+	key = evaluation_key(op->event->eval_id);
+	r = evaluation_keys_find(w, key, op->event->eval_id, &evaluation);
 	if (r < 0)
 		return r;
-	if (evaluation == 0 && !slice_is_empty(op->event->eval_id))
-		return run_first_event(w, op);
+	if (evaluation == 0)
+		return run_first_event(w, op, key);
 	return run_next_event(w, op, evaluation);
 }
 

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/evaluation_keys.h"
 #include "store/event_ids.h"
 #include "store/reader_private.h"
 #include "util/buf.h"
@@ -20,8 +21,6 @@
 #define ISO(column)                                                                                \
 	"strftime('%Y-%m-%dT%H:%M:%S', " column " / 1000000, 'unixepoch')"                         \
 	" || printf('.%03dZ', " column " / 1000 % 1000)"
-
-#define EVALUATION "(SELECT evaluation FROM evaluations WHERE eval_id = ?)"
 
 enum clause_kind {
 	CLAUSE_TEXT,   /* const char *; NULL: left out */
@@ -39,7 +38,8 @@ static const struct clause event_clauses[] = {
 	{CLAUSE_TEXT, offsetof(struct event_filter, event_type),
 	 " AND lower(?) IN (e.event_type, lower(e.original_type))"},
 	{CLAUSE_TEXT, offsetof(struct event_filter, category), " AND e.category = lower(?)"},
-	{CLAUSE_TEXT, offsetof(struct event_filter, eval_id), " AND e.evaluation = " EVALUATION},
+	{CLAUSE_TEXT, offsetof(struct event_filter, eval_id),
+	 " AND e.evaluation = " EVALUATION_OF("?")},
 	{CLAUSE_TEXT, offsetof(struct event_filter, customer_id), " AND e.customer_id = ?"},
 	{CLAUSE_TEXT, offsetof(struct event_filter, decision),
 	 " AND e.decision = ? COLLATE NOCASE"},
@@ -59,7 +59,7 @@ static const struct clause delivery_clauses[] = {
 	{CLAUSE_NUMBER, offsetof(struct delivery_filter, seq), " AND d.seq = ?"},
 	{CLAUSE_NUMBER, offsetof(struct delivery_filter, since), " AND d.created_at >= ?"},
 	{CLAUSE_TEXT, offsetof(struct delivery_filter, eval_id),
-	 " AND d.seq IN (SELECT seq FROM events WHERE evaluation = " EVALUATION ")"},
+	 " AND d.seq IN (SELECT seq FROM events WHERE evaluation = " EVALUATION_OF("?") ")"},
 };
 
 /* `SELECT * FROM (newest first, limited) ORDER BY` the same key ascending */
@@ -118,7 +118,10 @@ static const char sql_event_by_id[] =
 	"SELECT v.* FROM (" EVENT_IDS_FIND ") JOIN event_log AS v USING (seq) ORDER BY v.seq";
 static const char sql_payload[] =
 	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?";
-static const char sql_evaluation[] = "SELECT * FROM evaluation_log WHERE eval_id = ?";
+static const char sql_evaluation[] =
+	"SELECT eval_id, customer_id, workflow, environment, decision, status, sub_status,"
+	"       eval_status, first_seen, last_seen, events, decision_changes"
+	"  FROM evaluation_log WHERE evaluation = " EVALUATION_OF("?");
 static const char sql_last_seq[] = "SELECT coalesce(max(seq), 0) FROM events";
 
 static const char sql_attempts[] =

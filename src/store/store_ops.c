@@ -35,6 +35,10 @@ int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, 
 			return error_set(e, db_errno(rc), "cannot prepare statement %d: %s", i,
 					 db_message(db));
 	}
+	w->keys.merge_n = EVALUATION_MERGE_N;
+	r = evaluation_keys_load(w);
+	if (r < 0)
+		return error_set(e, r, "cannot read the evaluations: %s", db_message(db));
 	r = drive_writer_new(db, &w->drive, e);
 	if (r < 0)
 		return r;
@@ -49,6 +53,7 @@ void writer_free(struct writer *w)
 	drive_writer_free(w->drive);
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(w->statements[i]);
+	key_table_deinit(&w->keys.table);
 	free(w);
 }
 
@@ -101,11 +106,16 @@ int writer_begin(struct writer *w)
 
 int writer_commit(struct writer *w)
 {
-	return writer_do(w, COMMIT, "");
+	int r = writer_do(w, COMMIT, "");
+
+	if (r == 0)
+		evaluation_keys_commit(&w->keys);
+	return r;
 }
 
 int writer_rollback(struct writer *w)
 {
+	evaluation_keys_roll_back(&w->keys);
 	if (sqlite3_get_autocommit(w->db)) /* some errors roll back by themselves */
 		return 0;
 	return writer_do(w, ROLLBACK, "");
@@ -130,6 +140,8 @@ int writer_recover(struct writer *w, int64_t now)
 		r = db_integer(w->db, "SELECT coalesce(max(seq), 0) FROM events", &last_seq);
 	if (r == 0)
 		r = event_ids_write(w, last_seq);
+	if (r == 0)
+		r = evaluation_keys_write_runs(w);
 	if (r == 0)
 		r = writer_commit(w);
 	if (r < 0)

@@ -35,6 +35,6 @@ int writer_run(struct writer *w, struct store_op *op) MUST_USE;
 /* every event up to @seq is routed */
 int writer_move_router(struct writer *w, int64_t seq) MUST_USE;
 
-/* what a crash left behind: running becomes pending, open attempts become interrupted; the ids of
- * events whose run is complete are written, should that be missing */
+/* what a crash left behind: running becomes pending, open attempts become interrupted; runs of
+ * events and evaluations that are complete are written, should that be missing */
 int writer_recover(struct writer *w, int64_t now) MUST_USE;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_sql.h"
 
+#include "store/evaluation_keys.h"
 #include "store/event_ids.h"
 
 /* clang-format off */
@@ -26,8 +27,15 @@ const char *const store_sql[STATEMENTS] = {
 		"INSERT INTO conflicts (seq, endpoint, credential, address, received_at,"
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
 		" ON CONFLICT (seq, body_sha256) DO UPDATE SET posts = posts + 1",
+	[EVALUATION_IS] = "SELECT evaluation FROM evaluations WHERE evaluation = ?1 AND eval_id = ?2",
+	[EVALUATION_FIND] = "SELECT v.evaluation FROM evaluation_keys AS k CROSS JOIN evaluations AS v"
+			    " ON v.evaluation = k.evaluation WHERE k.key = ?1 AND v.eval_id = ?2",
+	[EVALUATION_RUNS_INSERT] = EVALUATION_RUNS_WRITE,
+	[EVALUATION_RUN_DELETE] = "DELETE FROM evaluation_runs WHERE run = ?1",
+	[EVALUATION_MERGE] =
+		"INSERT OR IGNORE INTO evaluation_keys (key, evaluation) VALUES (?1, ?2)",
+	[EVALUATIONS_MERGED] = "UPDATE evaluation_merge SET merged = ?1",
 	/* each state by the events' own times; 0 stands with a state that was not given */
-	[EVALUATION_FIND] = "SELECT evaluation FROM evaluations WHERE eval_id = ?1",
 	[EVALUATION_INSERT] =
 		"INSERT INTO evaluations (evaluation, eval_id, customer_id, workflow, environment,"
 		" decision, status, sub_status, eval_status, decision_at, status_at,"

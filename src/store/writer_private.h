@@ -10,6 +10,7 @@
 
 #include "core/crypto.h"
 #include "store/db.h"
+#include "store/evaluation_keys.h"
 #include "store/store.h"
 #include "store/store_sql.h"
 
@@ -19,6 +20,7 @@ struct writer {
 	sqlite3 *db;
 	int64_t quarantine_max;
 	int64_t run; /* of the newest event, see store/event_ids.h */
+	struct evaluation_keys keys;
 	sqlite3_stmt *statements[STATEMENTS];
 	struct drive_writer *drive;
 };

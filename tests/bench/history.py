@@ -6,6 +6,7 @@ and as cold as after years; the payloads are short, since they are only ever app
 """
 
 import contextlib
+import hashlib
 import os
 import random
 import sqlite3
@@ -44,6 +45,10 @@ SQL_EVALUATIONS = """
            'Surveillance', 'evaluation_completed', at, at, at, at - :step, at, 2, 0
       FROM row"""
 
+SQL_EVALUATION_KEYS = """
+    INSERT INTO evaluation_keys SELECT evaluation_key(eval_id), evaluation FROM evaluations
+     ORDER BY 1"""
+
 SQL_PAYLOADS = """
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n)
     INSERT INTO payloads (seq, body) SELECT i, :body FROM n"""
@@ -51,6 +56,11 @@ SQL_PAYLOADS = """
 SQL_EVENT_IDS = """
     INSERT INTO event_ids SELECT seq / 4096, event_id, seq FROM events
      WHERE seq / 4096 < :n / 4096 ORDER BY 1, 2"""
+
+
+def evaluation_key(eval_id):
+    """As src/store/evaluation_keys.c has it."""
+    return int.from_bytes(hashlib.sha256(eval_id.encode()).digest()[:8], "big", signed=True)
 
 
 def write(path, n):
@@ -62,14 +72,17 @@ def write(path, n):
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA cache_size = -262144")
+        db.create_function("evaluation_key", 1, evaluation_key, deterministic=True)
         indexes = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"
                              " AND tbl_name = 'events' AND sql IS NOT NULL").fetchall()
         for name, _ in indexes:
             db.execute(f"DROP INDEX {name}")
-        for sql in (SQL_EVENTS, SQL_EVALUATIONS, SQL_PAYLOADS, SQL_EVENT_IDS):
+        for sql in (SQL_EVENTS, SQL_EVALUATIONS, SQL_EVALUATION_KEYS, SQL_PAYLOADS,
+                    SQL_EVENT_IDS):
             db.execute(sql, values)
         for _, sql in indexes: # sorted and written at once
             db.execute(sql)
+        db.execute("UPDATE evaluation_merge SET merged = :n / 2", values)
         db.execute("UPDATE router SET routed_seq = :n", values)
         db.execute("PRAGMA journal_mode = WAL")
     _sync(path)

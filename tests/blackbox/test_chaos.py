@@ -117,6 +117,13 @@ BREAKS = {
     "no attempt is left open, and the last one tells the end":
         ("store", f"UPDATE attempts SET ended_at = NULL WHERE delivery = {A_DONE}"),
     "an evaluation counts its events": ("store", "UPDATE evaluations SET events = events + 1"),
+    "an eval_id stands for one evaluation":
+        ("store", "UPDATE evaluations SET eval_id = (SELECT min(eval_id) FROM evaluations)"
+                  " WHERE evaluation < 3"),
+    # the run of a newer one is complete only when there are more than 1024
+    "an evaluation is found by its eval_id":
+        ("store", "UPDATE evaluations SET evaluation = evaluation + 1024"
+                  " WHERE evaluation = (SELECT max(evaluation) FROM evaluations)"),
     "the file is sound": ("store", "PRAGMA writable_schema = 1; UPDATE sqlite_schema SET"
                                    " sql = replace(sql, 'received_at)', 'seq)')"
                                    " WHERE name = 'events_received_at'"),

@@ -152,8 +152,23 @@ PROMISES = {
     "an evaluation counts its events":
         "SELECT v.eval_id, v.events FROM store.evaluations AS v WHERE v.events <>"
         " (SELECT count(*) FROM store.events AS e WHERE e.evaluation = v.evaluation AND NOT e.test)",
+    "an eval_id stands for one evaluation":
+        "SELECT eval_id, count(*) AS n FROM store.evaluations GROUP BY eval_id HAVING n > 1",
+    # in the index, or in its run when that is complete
+    "an evaluation is found by its eval_id":
+        "SELECT v.evaluation, v.eval_id FROM store.evaluations AS v, store.evaluation_merge"
+        " WHERE v.evaluation / 1024 < (SELECT max(evaluation) / 1024 FROM store.evaluations)"
+        " AND NOT iif(v.evaluation <= merged,"
+        "  EXISTS (SELECT 1 FROM store.evaluation_keys AS k"
+        "   WHERE k.key = evaluation_key(v.eval_id) AND k.evaluation = v.evaluation),"
+        "  EXISTS (SELECT 1 FROM store.evaluation_runs AS r WHERE r.run = v.evaluation / 1024"
+        "   AND r.key = evaluation_key(v.eval_id) AND r.evaluation = v.evaluation))",
     "what refers to a row finds it": "PRAGMA store.foreign_key_check",
 }
+
+
+def evaluation_key(eval_id):
+    return int.from_bytes(digest(eval_id.encode())[:8], "big", signed=True)
 
 
 class Broken(AssertionError):
@@ -170,6 +185,7 @@ class Oracle:
         self.db.load_extension(str(BUILD / "riskhook.so"))
         self.db.create_function("sha256", 1, lambda data: data and digest(data),
                                 deterministic=True)
+        self.db.create_function("evaluation_key", 1, evaluation_key, deterministic=True)
         self.db.execute("ATTACH ? AS store", (f"file:{store_path}?mode=ro",))
         self.db.executescript(VIEWS)
 

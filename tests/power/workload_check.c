@@ -155,6 +155,8 @@ static const struct {
 	 " WHERE evaluation <> 0 GROUP BY evaluation) AS e LEFT JOIN evaluations AS v"
 	 " USING (evaluation) WHERE v.events IS NOT e.n)",
 	 "an evaluation does not count its events"},
+	{"SELECT NOT EXISTS (SELECT 1 FROM evaluations GROUP BY eval_id HAVING count(*) > 1)",
+	 "an eval_id has two evaluations"},
 	{"SELECT (SELECT max(seq) FROM events) IS NULL OR (SELECT max(seq) FROM events) <="
 	 " (SELECT seq FROM sqlite_sequence WHERE name = 'events')",
 	 "a seq can be used again"},

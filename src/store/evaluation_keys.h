@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From an eval_id to its evaluation's number (sql/010_evaluation_keys.sql)
+ *
+ * An index over eval_ids, which are random, costs a page for each new evaluation: one that is read,
+ * written to the WAL, and copied by the checkpoint. So new evaluations are found another way until
+ * there are enough of them to share pages:
+ *
+ *	evaluation_keys	the index, over digests, of all evaluations up to `merged`. Once 131072 are
+ *			not in it they go there in the order of their keys, a few with each new
+ *			one, so that those which share a page come together.
+ *	evaluation_runs	for who reads: 1024 at a time, in order, as soon as they are complete; what
+ *			is behind the last run is found by looking at the evaluations themselves
+ *	key_table	for the store thread: all that is not merged, in memory
+ *
+ * Whatever has the right key may still be another evaluation: only its eval_id tells. So an entry
+ * too many does no harm, wherever it is, and merging may begin anew after a crash.
+ *
+ * Private to store/.   Threads: the store thread alone; the text is constant.
+ */
+#pragma once
+
+#include <sqlite3.h>
+#include <stdint.h>
+
+#include "store/key_table.h"
+#include "util/macros.h"
+#include "util/slice.h"
+
+struct writer;
+
+#define EVALUATION_MERGE_N                                                                         \
+	131072 /* evaluations: 8 keys a page when the index has 16,000 of them                     \
+		*/
+
+#define EVALUATION_RUN_N 1024 /* evaluations; SQL has the same number as text */
+#define EVALUATION_RUN   "1024"
+
+/* the first evaluation that may be in no run, and is not merged */
+#define EVALUATIONS_BEHIND                                                                         \
+	"max((SELECT merged + 1 FROM evaluation_merge),"                                           \
+	" (SELECT coalesce(max(run) + 1, 0) * " EVALUATION_RUN " FROM evaluation_runs))"
+
+/* @eval_id: SQL, for a text that no row of the question around it decides. A scalar: the number of
+ * its evaluation, or NULL. */
+#define EVALUATION_OF(eval_id)                                                                     \
+	"(SELECT v.evaluation FROM (SELECT " eval_id " AS wanted) JOIN evaluations AS v"           \
+	" ON v.evaluation IN ("                                                                    \
+	"WITH RECURSIVE runs (run) AS (SELECT max(run) FROM evaluation_runs UNION ALL"             \
+	" SELECT run - 1 FROM runs WHERE run > (SELECT min(run) FROM evaluation_runs))"            \
+	" SELECT evaluation FROM evaluation_keys WHERE key = evaluation_key(wanted)"               \
+	" UNION ALL SELECT i.evaluation FROM runs CROSS JOIN evaluation_runs AS i"                 \
+	" ON i.run = runs.run AND i.key = evaluation_key(wanted)"                                  \
+	" UNION ALL SELECT evaluation FROM evaluations WHERE evaluation >= " EVALUATIONS_BEHIND    \
+	" AND eval_id = wanted) AND v.eval_id = wanted)"
+
+/* ?1: an evaluation; what is in a run before its own, and not written yet */
+#define EVALUATION_RUNS_WRITE                                                                      \
+	"INSERT OR IGNORE INTO evaluation_runs (run, key, evaluation)"                             \
+	" SELECT evaluation / " EVALUATION_RUN ", evaluation_key(eval_id), evaluation"             \
+	"   FROM evaluations WHERE evaluation >= " EVALUATIONS_BEHIND                              \
+	"    AND evaluation < ?1 / " EVALUATION_RUN " * " EVALUATION_RUN " ORDER BY 1, 2"
+
+/* how far it has come; what a transaction changes is undone with it */
+struct evaluation_progress {
+	int64_t last;      /* the newest evaluation */
+	int64_t run;       /* its run: those before are complete */
+	int64_t first_run; /* the oldest that is still there */
+	int64_t merged;    /* up to here they are in the index */
+	int64_t merging;   /* up to here they go there now; 0: none */
+	size_t at;         /* the table's slot that merging has come to */
+};
+
+struct evaluation_keys {
+	struct key_table table; /* what is not merged */
+	struct evaluation_progress now, committed;
+	int64_t merge_n; /* so many make it worth while */
+};
+
+/* the first 64 bits of the SHA-256 of @eval_id */
+int64_t evaluation_key(struct slice eval_id);
+
+/* the SQL function evaluation_key(eval_id). Return: an SQLite code. */
+int evaluation_keys_register(sqlite3 *db) MUST_USE;
+
+/* read what is not merged. Return: 0, or a negative errno. */
+int evaluation_keys_load(struct writer *w) MUST_USE;
+
+/**
+ * evaluation_keys_find() - which evaluation is it?
+ * @key: evaluation_key(@eval_id)
+ *
+ * Return: 0, or a negative errno; *@ret_evaluation is 0 when there is none.
+ */
+int evaluation_keys_find(struct writer *w, int64_t key, struct slice eval_id,
+			 int64_t *ret_evaluation) MUST_USE;
+
+/**
+ * evaluation_keys_add() - note a new evaluation, which has just been written
+ *
+ * Merges a few others, and writes a run when one is complete.
+ *
+ * Return: 0, or a negative errno; then the transaction must be rolled back.
+ */
+int evaluation_keys_add(struct writer *w, int64_t key, int64_t evaluation) MUST_USE;
+
+/* write what runs are complete and missing. Return: 0, or a negative errno. */
+int evaluation_keys_write_runs(struct writer *w) MUST_USE;
+
+/* what was added since the last of these calls is there for good, or was never there */
+void evaluation_keys_commit(struct evaluation_keys *k);
+void evaluation_keys_roll_back(struct evaluation_keys *k);

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An evaluation is found by its eval_id, wherever it is: behind the last run, in a run, merged, or
+ * on the way; after transactions that failed, and after restarts
+ */
+#include "store/evaluation_keys.h"
+
+#include "store_bench.h"
+
+#include "store/query.h"
+#include "store/store_ops.h"
+#include "store/writer_private.h"
+#include "util/buf.h"
+
+#define RUN     EVALUATION_RUN_N
+#define MERGE_N ((int64_t)2 * RUN)
+#define MANY    (7 * RUN)
+
+struct world {
+	struct place place;
+	sqlite3 *db;
+	struct writer *writer;
+	struct reader *reader;
+};
+
+static void open_writer(struct world *w)
+{
+	struct error e = ERROR_INIT;
+
+	assert_int_equal(db_open(w->place.path, SQLITE_OPEN_READWRITE, &w->db, &e), 0);
+	assert_int_equal(writer_new(w->db, 1, &w->writer, &e), 0);
+	w->writer->keys.merge_n = MERGE_N;
+}
+
+static void close_writer(struct world *w)
+{
+	writer_free(w->writer);
+	assert_int_equal(sqlite3_close(w->db), SQLITE_OK);
+}
+
+/* as after kill -9 between two transactions */
+static void restart(struct world *w)
+{
+	close_writer(w);
+	open_writer(w);
+	assert_int_equal(writer_recover(w->writer, 1), 0);
+}
+
+static int setup(void **state)
+{
+	static struct world w;
+	struct error e = ERROR_INIT;
+
+	place_make(&w.place);
+	store_free(open_store_at(&w.place));
+	open_writer(&w);
+	assert_int_equal(reader_open(w.place.path, &w.reader, &e), 0);
+	*state = &w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	reader_close(w->reader);
+	close_writer(w);
+	place_remove(&w->place);
+	return 0;
+}
+
+struct eval_id {
+	char text[24];
+};
+
+static struct slice id_of(struct eval_id *id, int64_t i)
+{
+	(void)snprintf(id->text, sizeof(id->text), "e-%lld", (long long)i);
+	return slice_of(id->text);
+}
+
+/* @key: as if that were the digest. Return: the number that it got. */
+static int64_t add_with_key(struct world *w, struct slice eval_id, int64_t key)
+{
+	int64_t evaluation;
+
+	assert_int_equal(writer_do(w->writer, EVALUATION_INSERT, "ittttttttiiiii", (int64_t)0,
+				   eval_id, SLICE(""), SLICE(""), SLICE(""), SLICE(""), SLICE(""),
+				   SLICE(""), SLICE(""), (int64_t)0, (int64_t)0, (int64_t)0,
+				   (int64_t)1, (int64_t)1),
+			 0);
+	evaluation = sqlite3_last_insert_rowid(w->db);
+	assert_int_equal(evaluation_keys_add(w->writer, key, evaluation), 0);
+	return evaluation;
+}
+
+static void add(struct world *w, int64_t i)
+{
+	struct eval_id id;
+	struct slice eval_id = id_of(&id, i);
+
+	(void)add_with_key(w, eval_id, evaluation_key(eval_id));
+}
+
+static void begin(struct world *w)
+{
+	assert_int_equal(writer_begin(w->writer), 0);
+}
+
+static void commit(struct world *w)
+{
+	assert_int_equal(writer_commit(w->writer), 0);
+}
+
+static int64_t find(struct world *w, struct slice eval_id, int64_t key)
+{
+	int64_t evaluation;
+
+	assert_int_equal(evaluation_keys_find(w->writer, key, eval_id, &evaluation), 0);
+	return evaluation;
+}
+
+static int count_row(const struct value *values, int n_values, void *arg)
+{
+	(void)values;
+	assert_true(n_values > 0);
+	++*(int *)arg;
+	return 0;
+}
+
+static int64_t ask_number(struct world *w, const char *sql)
+{
+	int64_t n;
+
+	assert_int_equal(db_integer(w->db, sql, &n), 0);
+	return n;
+}
+
+/* number i is found as i by who writes and by who reads */
+static void assert_found(struct world *w, int64_t i)
+{
+	struct eval_id id;
+	struct slice eval_id = id_of(&id, i);
+	int n = 0;
+
+	if (find(w, eval_id, evaluation_key(eval_id)) != i)
+		fail_msg("the writer does not find %s", id.text);
+	assert_int_equal(query_evaluation(w->reader, id.text, count_row, &n), 0);
+	if (n != 1)
+		fail_msg("%d rows are found for %s", n, id.text);
+}
+
+static void assert_unknown(struct world *w, int64_t i)
+{
+	struct eval_id id;
+	struct slice eval_id = id_of(&id, i);
+	int n = 0;
+
+	assert_int_equal(find(w, eval_id, evaluation_key(eval_id)), 0);
+	assert_int_equal(query_evaluation(w->reader, id.text, count_row, &n), 0);
+	assert_int_equal(n, 0);
+}
+
+/* some of numbers 1 to @n, and none behind them */
+static void assert_all_found(struct world *w, int64_t n)
+{
+	for (int64_t i = 1; i <= n; i += 1 + n / 16)
+		assert_found(w, i);
+	assert_found(w, n);
+	assert_unknown(w, 0);
+	assert_unknown(w, n + 1);
+}
+
+static void test_numbers_are_found_all_the_way(void **state)
+{
+	struct world *w = *state;
+	bool was_merging = false;
+
+	for (int64_t i = 1; i <= MANY;) {
+		begin(w);
+		for (int k = 0; k < 16 && i <= MANY; k++)
+			add(w, i++);
+		commit(w);
+		was_merging |= w->writer->keys.now.merging > 0;
+		if (i % 7 == 0)
+			assert_all_found(w, i - 1);
+	}
+	for (int64_t i = 1; i <= MANY; i++)
+		assert_found(w, i);
+	assert_true(was_merging);
+	assert_true(ask_number(w, "SELECT merged FROM evaluation_merge") >= MANY - 2 * MERGE_N);
+	/* merged runs go, and memory has what is not merged */
+	assert_true(ask_number(w, "SELECT min(run) FROM evaluation_runs") > 0);
+	assert_true(w->writer->keys.table.n <= 2 * (size_t)MERGE_N);
+}
+
+/* each is in the index, or in its run, or behind the last run */
+static void test_nothing_is_missing_in_the_file(void **state)
+{
+	struct world *w = *state;
+
+	for (int64_t i = 1; i <= MANY;) {
+		begin(w);
+		for (int k = 0; k < 64 && i <= MANY; k++)
+			add(w, i++);
+		commit(w);
+	}
+	assert_int_equal(
+		ask_number(w, "SELECT count(*) FROM evaluations, evaluation_merge"
+			      " WHERE evaluation <= merged AND NOT EXISTS (SELECT 1"
+			      "  FROM evaluation_keys AS k WHERE k.key = evaluation_key(eval_id)"
+			      "   AND k.evaluation = evaluations.evaluation)"),
+		0);
+	assert_int_equal(
+		ask_number(w, "SELECT count(*) FROM evaluations, evaluation_merge"
+			      " WHERE evaluation > merged AND evaluation < " EVALUATIONS_BEHIND
+			      " AND NOT EXISTS (SELECT 1 FROM evaluation_runs AS r"
+			      "  WHERE r.run = evaluations.evaluation / " EVALUATION_RUN
+			      "   AND r.key = evaluation_key(eval_id)"
+			      "   AND r.evaluation = evaluations.evaluation)"),
+		0);
+	assert_true(MANY - ask_number(w, "SELECT " EVALUATIONS_BEHIND) < RUN);
+}
+
+static void test_restarts(void **state)
+{
+	struct world *w = *state;
+
+	for (int64_t i = 1; i <= MANY;) {
+		begin(w);
+		for (int k = 0; k < 50 && i <= MANY; k++)
+			add(w, i++);
+		commit(w);
+		if (i % 3 == 0)
+			restart(w);
+		if (i % 5 == 0)
+			assert_all_found(w, i - 1);
+	}
+	for (int64_t i = 1; i <= MANY; i++)
+		assert_found(w, i);
+}
+
+/* what is rolled back leaves its numbers to others */
+static void test_failed_transactions(void **state)
+{
+	struct world *w = *state;
+
+	for (int64_t i = 1; i <= MANY;) {
+		begin(w);
+		for (int64_t k = 0; k < 200; k++)
+			add(w, MANY + i + k); /* other eval_ids under the next numbers */
+		assert_int_equal(writer_rollback(w->writer), 0);
+		if (i > 1)
+			assert_all_found(w, i - 1);
+		begin(w);
+		for (int k = 0; k < 40 && i <= MANY; k++)
+			add(w, i++);
+		commit(w);
+	}
+	for (int64_t i = 1; i <= MANY; i++)
+		assert_found(w, i);
+	assert_unknown(w, MANY + 1);
+	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_keys AS k"
+				       " LEFT JOIN evaluations AS v USING (evaluation)"
+				       " WHERE evaluation_key(v.eval_id) IS NOT k.key"),
+			 0);
+}
+
+/* many new ones in a transaction, and it fails at its end */
+static void test_a_merge_that_is_undone(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	for (int64_t i = 1; i < MERGE_N; i++)
+		add(w, i);
+	commit(w);
+	begin(w);
+	for (int64_t i = MERGE_N; i < MANY; i++)
+		add(w, i);
+	assert_true(ask_number(w, "SELECT merged FROM evaluation_merge") > 0);
+	assert_int_equal(writer_rollback(w->writer), 0);
+	assert_all_found(w, MERGE_N - 1);
+	begin(w);
+	for (int64_t i = MERGE_N; i <= MANY; i++)
+		add(w, i);
+	commit(w);
+	for (int64_t i = 1; i <= MANY; i++)
+		assert_found(w, i);
+}
+
+/* only the eval_id tells, in memory and in the index */
+static void test_one_key_for_several(void **state)
+{
+	struct world *w = *state;
+	int64_t a, b;
+
+	begin(w);
+	a = add_with_key(w, SLICE("a"), 7);
+	assert_int_equal(find(w, SLICE("b"), 7), 0);
+	b = add_with_key(w, SLICE("b"), 7);
+	assert_int_equal(find(w, SLICE("a"), 7), a);
+	assert_int_equal(find(w, SLICE("b"), 7), b);
+	for (int64_t i = 3; i <= 2 * MERGE_N; i++)
+		add(w, i);
+	commit(w);
+	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_keys WHERE key = 7"), 2);
+	assert_null(key_table_find(&w->writer->keys.table, 7, NULL));
+	assert_int_equal(find(w, SLICE("a"), 7), a);
+	assert_int_equal(find(w, SLICE("b"), 7), b);
+	assert_int_equal(find(w, SLICE("c"), 7), 0);
+}
+
+/* what is missing is written at the start: an old version has no runs */
+static void test_runs_are_written_at_the_start(void **state)
+{
+	struct world *w = *state;
+
+	begin(w);
+	for (int64_t i = 1; i <= 2 * RUN; i++)
+		add(w, i);
+	commit(w);
+	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_runs"), 2 * RUN - 1);
+	run_sql(&w->place, "DELETE FROM evaluation_runs");
+	restart(w);
+	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_runs"), 2 * RUN - 1);
+	assert_all_found(w, 2 * RUN);
+}
+
+/* sql/010_evaluation_keys.sql */
+static void test_a_store_of_version_9(void **state)
+{
+	struct place *p = *state;
+	struct store *store;
+	struct eval_id id;
+
+	make_store_of_version(p, 9);
+	run_sql(p, "INSERT INTO evaluations"
+		   " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
+		   " SELECT i, 'e-' || i, '', '', '', '', '', '', '', 0, 0, 0, i, i, 1, 0 FROM n");
+	store = open_store_at(p);
+	assert_sql(p, "merged = 3000 FROM evaluation_merge");
+	assert_sql(p, "count(*) = 3000 AND min(first_seen = evaluation) FROM evaluations");
+	assert_sql(p, "count(*) = 3000 FROM evaluation_log");
+	assert_sql(p, "integrity_check = 'ok' FROM pragma_integrity_check");
+	/* known and new ones, before and behind the next complete run */
+	for (int i = 2990; i <= 4200; i++) {
+		(void)id_of(&id, i);
+		(void)post_simple(store, id.text, "x");
+	}
+	store_free(store);
+	assert_sql(p, "count(*) = 4200 AND count(DISTINCT eval_id) = 4200 FROM evaluations");
+	assert_sql(p, "count(*) = 0 FROM evaluation_runs WHERE evaluation <= 3000");
+	assert_sql(p, "group_concat(DISTINCT run) = '2,3' FROM evaluation_runs");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_numbers_are_found_all_the_way, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_nothing_is_missing_in_the_file, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(test_restarts, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_transactions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_merge_that_is_undone, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_one_key_for_several, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_runs_are_written_at_the_start, setup,
+						teardown),
+		TEST_IN_PLACE(test_a_store_of_version_9),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
