@@ -4,10 +4,8 @@
 -- one on a digest of it that is written in large portions (src/store/evaluation_keys.h). In plain SQL
 -- an eval_id is found by looking through `evaluations`; riskhookctl knows better.
 --
--- SQLite cannot drop what a UNIQUE has made, so the table is made anew. The views that stay keep its name.
+-- SQLite cannot drop what a UNIQUE has made, so the table is made anew. The views keep its name.
 PRAGMA legacy_alter_table = ON;
-
-DROP VIEW evaluation_log;
 
 -- The newest state of each evaluation by the events' own times, never by arrival. With `events` = 0
 -- only the Dashboard's test deliveries are known. eval_id is unique.
@@ -35,26 +33,6 @@ INSERT INTO evaluations_next SELECT * FROM evaluations ORDER BY evaluation;
 DROP TABLE evaluations;
 ALTER TABLE evaluations_next RENAME TO evaluations;
 PRAGMA legacy_alter_table = OFF;
-
--- `evaluation` is the last column, so that programs that count columns go on working.
-CREATE VIEW evaluation_log AS
-SELECT eval_id,
-       nullif(customer_id, '') AS customer_id,
-       nullif(workflow, '') AS workflow,
-       nullif(environment, '') AS environment,
-       nullif(decision, '') AS decision,
-       nullif(status, '') AS status,
-       nullif(sub_status, '') AS sub_status,
-       nullif(eval_status, '') AS eval_status,
-       strftime('%Y-%m-%dT%H:%M:%S', first_seen / 1000000, 'unixepoch')
-           || printf('.%03dZ', first_seen / 1000 % 1000) AS first_seen,
-       strftime('%Y-%m-%dT%H:%M:%S', last_seen / 1000000, 'unixepoch')
-           || printf('.%03dZ', last_seen / 1000 % 1000) AS last_seen,
-       events,
-       decision_changes,
-       evaluation
-  FROM evaluations
- WHERE events > 0;
 
 -- `key`: evaluation_key(eval_id), the first 64 bits of its SHA-256. Two eval_ids may have the same.
 -- Every evaluation up to `merged` is here,

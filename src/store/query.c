@@ -118,10 +118,18 @@ static const char sql_event_by_id[] =
 	"SELECT v.* FROM (" EVENT_IDS_FIND ") JOIN event_log AS v USING (seq) ORDER BY v.seq";
 static const char sql_payload[] =
 	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?";
+/* clang-format off */
+/* evaluation_log, which does not have the number that finds it */
 static const char sql_evaluation[] =
-	"SELECT eval_id, customer_id, workflow, environment, decision, status, sub_status,"
-	"       eval_status, first_seen, last_seen, events, decision_changes"
-	"  FROM evaluation_log WHERE evaluation = " EVALUATION_OF("?");
+	"SELECT eval_id, nullif(customer_id, '') AS customer_id,"
+	"       nullif(workflow, '') AS workflow, nullif(environment, '') AS environment,"
+	"       nullif(decision, '') AS decision, nullif(status, '') AS status,"
+	"       nullif(sub_status, '') AS sub_status, nullif(eval_status, '') AS eval_status,"
+	"       " ISO("first_seen") " AS first_seen, " ISO("last_seen") " AS last_seen,"
+	"       events, decision_changes"
+	"  FROM evaluations WHERE events > 0 AND evaluation = " EVALUATION_OF("?");
+/* clang-format on */
+
 static const char sql_last_seq[] = "SELECT coalesce(max(seq), 0) FROM events";
 
 static const char sql_attempts[] =
