@@ -6,15 +6,22 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
 #include "util/thread.h"
 
 #ifndef WAL_PAGES_BULK       /* the power-loss test wants checkpoints from small files, too */
 #define WAL_PAGES_BULK 24000 /* 94 MiB: the thread begins to copy */
 #endif
 #define WAL_PAGES_AGAIN (WAL_PAGES_BULK / 24)
-#define SYNC_EVERY      (1024 * 1024) /* bytes: a commit waits behind no more in the disk's queue */
-#define REST_PAGES      64            /* so few are left to the store thread: about a millisecond */
-#define ROUNDS_MAX      8 /* with a reader that stays, or a disk that is slower than the commits */
+
+/* bytes: a commit waits behind no more in the disk's queue. Under a load that fills the WAL within
+ * HURRY_MS the copying must end soon, and takes larger portions. */
+#define SYNC_EVERY          (256 * 1024)
+#define SYNC_EVERY_IN_HURRY (1024 * 1024)
+#define HURRY_MS            2000
+
+#define REST_PAGES 64 /* so few are left to the store thread: about a millisecond */
+#define ROUNDS_MAX 8  /* with a reader that stays, or a disk that is slower than the commits */
 
 enum stage {
 	IDLE,      /* the WAL is short */
@@ -39,7 +46,8 @@ struct checkpointer {
 	sqlite3_file *file;             /* the database's of @db; NULL: not known */
 	const sqlite3_io_methods *real; /* of @file */
 	sqlite3_io_methods paced;       /* the same, with paced_write() */
-	int unsynced;                   /* bytes */
+	int unsynced, sync_every;       /* bytes */
+	int64_t began_at_ms;            /* the last checkpoint */
 
 	/* shared, under mx */
 	pthread_mutex_t mx;
@@ -84,7 +92,7 @@ static int paced_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 a
 	int rc = c->real->xWrite(file, p, n, at);
 
 	c->unsynced += n;
-	if (c->unsynced >= SYNC_EVERY)
+	if (c->unsynced >= c->sync_every)
 		sync_database(c);
 	return rc;
 }
@@ -112,6 +120,10 @@ static void end_pacing(struct checkpointer *c)
 /* until few pages are left */
 static void copy_bulk(struct checkpointer *c)
 {
+	int64_t now_ms = clock_monotonic_ms();
+
+	c->sync_every = now_ms - c->began_at_ms < HURRY_MS ? SYNC_EVERY_IN_HURRY : SYNC_EVERY;
+	c->began_at_ms = now_ms;
 	for (int round = 0; round < ROUNDS_MAX; round++) {
 		int n_copied = checkpoint(c->db);
 
@@ -165,6 +177,7 @@ int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_ch
 		return error_set(e, -ENOMEM, "out of memory");
 	c->store_db = db;
 	c->begin_at = WAL_PAGES_BULK;
+	c->began_at_ms = clock_monotonic_ms();
 	atomic_init(&c->wal_pages, 0);
 	(void)pthread_mutex_init(&c->mx, NULL); /* cannot fail with default attributes on Linux */
 	cond_init(&c->changed);
