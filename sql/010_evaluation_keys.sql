@@ -6,6 +6,7 @@
 --
 -- SQLite cannot drop what a UNIQUE has made, so the table is made anew. The views keep its name.
 PRAGMA legacy_alter_table = ON;
+PRAGMA secure_delete = ON; -- what the old table leaves behind is personal data
 
 -- The newest state of each evaluation by the events' own times, never by arrival. With `events` = 0
 -- only the Dashboard's test deliveries are known. eval_id is unique.

@@ -36,7 +36,16 @@ static const struct {
 	{{"deliveries that are running although no daemon does",
 	  "start riskhookd: it tries them again", true},
 	 "SELECT count(*) FROM deliveries WHERE state = 'running'"},
-	{{"evaluations that are not found by their eval_id", TELL_THE_AUTHORS, false},
+	{{"evaluations with the eval_id of another one", TELL_THE_AUTHORS, false},
+	 "SELECT count(*) FROM evaluation_keys AS a CROSS JOIN evaluation_keys AS b"
+	 " ON b.key = a.key AND b.evaluation > a.evaluation"
+	 " CROSS JOIN evaluations AS v ON v.evaluation = a.evaluation"
+	 " CROSS JOIN evaluations AS w ON w.evaluation = b.evaluation AND w.eval_id = v.eval_id"},
+	{{"evaluations that are not found by their eval_id",
+	  "stop riskhookd, have sqlite3 do \"DELETE FROM evaluation_keys; DELETE FROM"
+	  " evaluation_runs; UPDATE evaluation_merge SET merged = 0\", and start it: that makes the"
+	  " index anew",
+	  false},
 	 "SELECT count(*) FROM evaluations AS v, evaluation_merge"
 	 " WHERE evaluation < " EVALUATIONS_BEHIND " AND NOT EXISTS (SELECT 1 FROM evaluation_keys"
 	 "  AS k WHERE k.key = evaluation_key(eval_id) AND k.evaluation = v.evaluation)"

@@ -5,10 +5,10 @@
 
 #include "store/writer_private.h"
 
-#define MERGED_AT_ONCE                                                                             \
-	4             /* for each new evaluation: merging ends long before the next one is due     \
-		       */
-#define DROP_EVERY 64 /* new evaluations: a run that is merged goes */
+/* for each new evaluation */
+#define MERGED_AT_ONCE 4  /* entries: merging ends long before it is due again */
+#define LOOKED_AT_MAX  64 /* entries that may be in the index already, when merging began anew */
+#define DROP_EVERY     64 /* new evaluations: a run that is merged goes */
 
 int64_t evaluation_key(struct slice eval_id)
 {
@@ -69,6 +69,8 @@ int evaluation_keys_load(struct writer *w)
 	int r;
 
 	r = db_integer(w->db, "SELECT merged FROM evaluation_merge", &k->now.merged);
+	if (r == -ENODATA)
+		r = -EUCLEAN; /* its one row is always there */
 	if (r == 0)
 		r = db_integer(w->db, "SELECT coalesce(max(evaluation), 0) FROM evaluations",
 			       &k->now.last);
@@ -118,7 +120,7 @@ int evaluation_keys_find(struct writer *w, int64_t key, struct slice eval_id,
 
 /* ---- new evaluations ---- */
 
-int evaluation_keys_write_runs(struct writer *w)
+static int write_runs(struct writer *w)
 {
 	struct evaluation_progress *now = &w->keys.now;
 	int64_t run = now->last / EVALUATION_RUN_N;
@@ -152,15 +154,16 @@ static int merge_some(struct writer *w)
 {
 	struct evaluation_progress *now = &w->keys.now;
 	const struct key_entry *entry;
-	int r = 0;
+	int n_merged = 0, r = 0;
 
-	for (int i = 0; i < MERGED_AT_ONCE && r == 0; i++) {
+	for (int i = 0; i < LOOKED_AT_MAX && n_merged < MERGED_AT_ONCE && r == 0; i++) {
 		do
 			entry = key_table_next(&w->keys.table, &now->at);
 		while (entry && entry->number > now->merging); /* too new */
 		if (!entry)
 			return end_merge(w);
 		r = writer_do(w, EVALUATION_MERGE, "ii", entry->key, entry->number);
+		n_merged += sqlite3_changes(w->db);
 	}
 	return r;
 }
@@ -186,12 +189,30 @@ int evaluation_keys_add(struct writer *w, int64_t key, int64_t evaluation)
 	if (k->table.bits != bits)
 		k->now.at = 0; /* the entries are elsewhere: those that are merged are met again */
 	k->now.last = evaluation;
-	r = evaluation_keys_write_runs(w);
+	if (evaluation <= k->now.merged) /* a number from before: newer evaluations were lost */
+		r = writer_do(w, EVALUATION_MERGE, "ii", key, evaluation);
+	if (r < 0)
+		return r;
+	r = write_runs(w);
 	if (r < 0)
 		return r;
 	if (k->now.merging == 0 && evaluation - k->now.merged >= k->merge_n)
 		begin_merge(&k->now);
 	return k->now.merging ? merge_some(w) : drop_run(w);
+}
+
+int evaluation_keys_recover(struct writer *w)
+{
+	struct evaluation_progress *now = &w->keys.now;
+	int r = write_runs(w);
+
+	if (r < 0 || now->last - now->merged < w->keys.merge_n)
+		return r;
+	begin_merge(now);
+	if (now->merging == 0)
+		return 0;
+	r = writer_do(w, EVALUATION_MERGE_RUNS, "");
+	return r < 0 ? r : end_merge(w);
 }
 
 /* ---- transactions ---- */

@@ -14,7 +14,12 @@
  *	key_table	for the store thread: all that is not merged, in memory
  *
  * Whatever has the right key may still be another evaluation: only its eval_id tells. So an entry
- * too many does no harm, wherever it is, and merging may begin anew after a crash.
+ * too many does no harm, wherever it is, and merging may begin anew after a crash. The start merges
+ * at once what has become enough over many short lives of the daemon. All of it can be made anew
+ * from the evaluations: empty both tables, set `merged` to 0, and start.
+ *
+ * A sender who seeks eval_ids with digests alike makes the look-ups slow; senders have a
+ * credential, and are trusted with that.
  *
  * Private to store/.   Threads: the store thread alone; the text is constant.
  */
@@ -29,12 +34,11 @@
 
 struct writer;
 
-#define EVALUATION_MERGE_N                                                                         \
-	131072 /* evaluations: 8 keys a page when the index has 16,000 of them                     \
-		*/
+/* evaluations: 8 keys a page when the index has 16,000 pages */
+#define EVALUATION_MERGE_N 131072
 
-#define EVALUATION_RUN_N 1024 /* evaluations; SQL has the same number as text */
-#define EVALUATION_RUN   "1024"
+#define EVALUATION_RUN_N 1024 /* evaluations */
+#define EVALUATION_RUN   STRING_OF(EVALUATION_RUN_N)
 
 /* the first evaluation that may be in no run, and is not merged */
 #define EVALUATIONS_BEHIND                                                                         \
@@ -44,7 +48,7 @@ struct writer;
 /* @eval_id: SQL, for a text that no row of the question around it decides. A scalar: the number of
  * its evaluation, or NULL. */
 #define EVALUATION_OF(eval_id)                                                                     \
-	"(SELECT v.evaluation FROM (SELECT " eval_id " AS wanted) JOIN evaluations AS v"           \
+	"(SELECT v.evaluation FROM (SELECT " eval_id " AS wanted) CROSS JOIN evaluations AS v"     \
 	" ON v.evaluation IN ("                                                                    \
 	"WITH RECURSIVE runs (run) AS (SELECT max(run) FROM evaluation_runs UNION ALL"             \
 	" SELECT run - 1 FROM runs WHERE run > (SELECT min(run) FROM evaluation_runs))"            \
@@ -104,8 +108,13 @@ int evaluation_keys_find(struct writer *w, int64_t key, struct slice eval_id,
  */
 int evaluation_keys_add(struct writer *w, int64_t key, int64_t evaluation) MUST_USE;
 
-/* write what runs are complete and missing. Return: 0, or a negative errno. */
-int evaluation_keys_write_runs(struct writer *w) MUST_USE;
+/**
+ * evaluation_keys_recover() - at the start: write what runs are complete and missing, and merge
+ * them if they are enough
+ *
+ * Return: 0, or a negative errno; then the transaction must be rolled back.
+ */
+int evaluation_keys_recover(struct writer *w) MUST_USE;
 
 /* what was added since the last of these calls is there for good, or was never there */
 void evaluation_keys_commit(struct evaluation_keys *k);

@@ -16,8 +16,8 @@
 
 struct writer;
 
-#define EVENT_IDS_RUN_N 4096 /* events; SQL has the same number as text */
-#define EVENT_IDS_RUN   "4096"
+#define EVENT_IDS_RUN_N 4096 /* events */
+#define EVENT_IDS_RUN   STRING_OF(EVENT_IDS_RUN_N)
 
 /* the first seq that may be in no run */
 #define EVENT_IDS_BEHIND "(SELECT coalesce(max(run) + 1, 0) * " EVENT_IDS_RUN " FROM event_ids)"

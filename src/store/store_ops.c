@@ -38,7 +38,8 @@ int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, 
 	w->keys.merge_n = EVALUATION_MERGE_N;
 	r = evaluation_keys_load(w);
 	if (r < 0)
-		return error_set(e, r, "cannot read the evaluations: %s", db_message(db));
+		return error_set(e, r, "cannot read the index of the evaluations: %s%s",
+				 error_name(r), db_advice(r));
 	r = drive_writer_new(db, &w->drive, e);
 	if (r < 0)
 		return r;
@@ -141,7 +142,7 @@ int writer_recover(struct writer *w, int64_t now)
 	if (r == 0)
 		r = event_ids_write(w, last_seq);
 	if (r == 0)
-		r = evaluation_keys_write_runs(w);
+		r = evaluation_keys_recover(w);
 	if (r == 0)
 		r = writer_commit(w);
 	if (r < 0)

@@ -34,6 +34,8 @@ const char *const store_sql[STATEMENTS] = {
 	[EVALUATION_RUN_DELETE] = "DELETE FROM evaluation_runs WHERE run = ?1",
 	[EVALUATION_MERGE] =
 		"INSERT OR IGNORE INTO evaluation_keys (key, evaluation) VALUES (?1, ?2)",
+	[EVALUATION_MERGE_RUNS] = "INSERT OR IGNORE INTO evaluation_keys (key, evaluation)"
+				  " SELECT key, evaluation FROM evaluation_runs ORDER BY key",
 	[EVALUATIONS_MERGED] = "UPDATE evaluation_merge SET merged = ?1",
 	/* each state by the events' own times; 0 stands with a state that was not given */
 	[EVALUATION_INSERT] =

@@ -14,5 +14,9 @@
 
 #define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
+/* what a macro stands for, as a string */
+#define STRING_OF(macro) STRING_OF_(macro)
+#define STRING_OF_(text) #text
+
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
 #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))

@@ -5,6 +5,8 @@
  */
 #include "store/evaluation_keys.h"
 
+#include <errno.h>
+
 #include "store_bench.h"
 
 #include "store/query.h"
@@ -171,24 +173,37 @@ static void assert_all_found(struct world *w, int64_t n)
 	assert_unknown(w, n + 1);
 }
 
+/* numbers @first to @last, @n in a transaction */
+static void add_all(struct world *w, int64_t first, int64_t last, int64_t n)
+{
+	for (int64_t i = first; i <= last; i += n) {
+		begin(w);
+		for (int64_t k = i; k < i + n && k <= last; k++)
+			add(w, k);
+		commit(w);
+	}
+}
+
+static int64_t merged(struct world *w)
+{
+	return ask_number(w, "SELECT merged FROM evaluation_merge");
+}
+
 static void test_numbers_are_found_all_the_way(void **state)
 {
 	struct world *w = *state;
 	bool was_merging = false;
 
-	for (int64_t i = 1; i <= MANY;) {
-		begin(w);
-		for (int k = 0; k < 16 && i <= MANY; k++)
-			add(w, i++);
-		commit(w);
+	for (int64_t i = 1; i <= MANY; i += 16) {
+		add_all(w, i, i + 15, 16);
 		was_merging |= w->writer->keys.now.merging > 0;
-		if (i % 7 == 0)
-			assert_all_found(w, i - 1);
+		if (i / 16 % 7 == 0)
+			assert_all_found(w, i + 15);
 	}
 	for (int64_t i = 1; i <= MANY; i++)
 		assert_found(w, i);
 	assert_true(was_merging);
-	assert_true(ask_number(w, "SELECT merged FROM evaluation_merge") >= MANY - 2 * MERGE_N);
+	assert_true(merged(w) >= MANY - 2 * MERGE_N);
 	/* merged runs go, and memory has what is not merged */
 	assert_true(ask_number(w, "SELECT min(run) FROM evaluation_runs") > 0);
 	assert_true(w->writer->keys.table.n <= 2 * (size_t)MERGE_N);
@@ -199,12 +214,7 @@ static void test_nothing_is_missing_in_the_file(void **state)
 {
 	struct world *w = *state;
 
-	for (int64_t i = 1; i <= MANY;) {
-		begin(w);
-		for (int k = 0; k < 64 && i <= MANY; k++)
-			add(w, i++);
-		commit(w);
-	}
+	add_all(w, 1, MANY, 64);
 	assert_int_equal(
 		ask_number(w, "SELECT count(*) FROM evaluations, evaluation_merge"
 			      " WHERE evaluation <= merged AND NOT EXISTS (SELECT 1"
@@ -226,18 +236,18 @@ static void test_restarts(void **state)
 {
 	struct world *w = *state;
 
-	for (int64_t i = 1; i <= MANY;) {
-		begin(w);
-		for (int k = 0; k < 50 && i <= MANY; k++)
-			add(w, i++);
-		commit(w);
-		if (i % 3 == 0)
+	for (int64_t i = 1; i <= MANY; i += 64) {
+		add_all(w, i, i + 63, 64);
+		if (i / 64 % 3 == 0)
 			restart(w);
-		if (i % 5 == 0)
-			assert_all_found(w, i - 1);
+		if (i / 64 % 5 == 0)
+			assert_all_found(w, i + 63);
 	}
 	for (int64_t i = 1; i <= MANY; i++)
 		assert_found(w, i);
+	/* lives too short to merge anything: the start does */
+	assert_true(merged(w) >= MANY - 2 * MERGE_N);
+	assert_true(w->writer->keys.table.n <= 2 * (size_t)MERGE_N);
 }
 
 /* what is rolled back leaves its numbers to others */
@@ -252,11 +262,11 @@ static void test_failed_transactions(void **state)
 		assert_int_equal(writer_rollback(w->writer), 0);
 		if (i > 1)
 			assert_all_found(w, i - 1);
-		begin(w);
-		for (int k = 0; k < 40 && i <= MANY; k++)
-			add(w, i++);
-		commit(w);
+		add_all(w, i, i + 63, 64);
+		i += 64;
 	}
+	/* merging, which begins anew each time, goes on all the same */
+	assert_true(merged(w) >= MANY - 2 * MERGE_N);
 	for (int64_t i = 1; i <= MANY; i++)
 		assert_found(w, i);
 	assert_unknown(w, MANY + 1);
@@ -271,20 +281,14 @@ static void test_a_merge_that_is_undone(void **state)
 {
 	struct world *w = *state;
 
-	begin(w);
-	for (int64_t i = 1; i < MERGE_N; i++)
-		add(w, i);
-	commit(w);
+	add_all(w, 1, MERGE_N - 1, MERGE_N);
 	begin(w);
 	for (int64_t i = MERGE_N; i < MANY; i++)
 		add(w, i);
-	assert_true(ask_number(w, "SELECT merged FROM evaluation_merge") > 0);
+	assert_true(merged(w) > 0);
 	assert_int_equal(writer_rollback(w->writer), 0);
 	assert_all_found(w, MERGE_N - 1);
-	begin(w);
-	for (int64_t i = MERGE_N; i <= MANY; i++)
-		add(w, i);
-	commit(w);
+	add_all(w, MERGE_N, MANY, MANY);
 	for (int64_t i = 1; i <= MANY; i++)
 		assert_found(w, i);
 }
@@ -316,15 +320,68 @@ static void test_runs_are_written_at_the_start(void **state)
 {
 	struct world *w = *state;
 
-	begin(w);
-	for (int64_t i = 1; i <= 2 * RUN; i++)
-		add(w, i);
-	commit(w);
+	add_all(w, 1, 2 * RUN, 2 * RUN);
 	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_runs"), 2 * RUN - 1);
 	run_sql(&w->place, "DELETE FROM evaluation_runs");
 	restart(w);
 	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_runs"), 2 * RUN - 1);
 	assert_all_found(w, 2 * RUN);
+}
+
+/* as the doctor advises */
+static void test_the_index_is_made_anew(void **state)
+{
+	struct world *w = *state;
+
+	add_all(w, 1, MANY, 64);
+	assert_true(merged(w) > 0);
+	run_sql(&w->place, "DELETE FROM evaluation_keys; DELETE FROM evaluation_runs;"
+			   "UPDATE evaluation_merge SET merged = 0");
+	restart(w);
+	assert_true(MANY - merged(w) <= RUN);
+	for (int64_t i = 1; i <= MANY; i++)
+		assert_found(w, i);
+}
+
+/* a file whose newest rows were lost gives their numbers again */
+static void test_numbers_below_what_is_merged(void **state)
+{
+	struct world *w = *state;
+	struct eval_id id;
+	int64_t last, numbers[20];
+
+	add_all(w, 1, MANY, 64);
+	restart(w);
+	last = merged(w) - 10;
+	assert_int_equal(writer_do(w->writer, BEGIN, ""), 0);
+	assert_int_equal(db_exec(w->db, "DELETE FROM evaluations WHERE evaluation >"
+					" (SELECT merged - 10 FROM evaluation_merge)"),
+			 0);
+	commit(w);
+	restart(w);
+	begin(w);
+	for (int i = 0; i < 20; i++)
+		numbers[i] = add_with_key(w, id_of(&id, 2 * MANY + i),
+					  evaluation_key(id_of(&id, 2 * MANY + i)));
+	commit(w);
+	assert_int_equal(numbers[0], last + 1);
+	restart(w);
+	for (int i = 0; i < 20; i++)
+		assert_int_equal(
+			find(w, id_of(&id, 2 * MANY + i), evaluation_key(id_of(&id, 2 * MANY + i))),
+			numbers[i]);
+	assert_all_found(w, last);
+}
+
+static void test_a_row_that_is_always_there(void **state)
+{
+	struct world *w = *state;
+	struct writer *writer = NULL;
+	struct error e = ERROR_INIT;
+
+	run_sql(&w->place, "DELETE FROM evaluation_merge");
+	assert_int_equal(writer_new(w->db, 1, &writer, &e), -EUCLEAN);
+	assert_non_null(strstr(e.text, "damaged"));
 }
 
 /* sql/010_evaluation_keys.sql */
@@ -367,6 +424,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_one_key_for_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runs_are_written_at_the_start, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(test_the_index_is_made_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_numbers_below_what_is_merged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_a_row_that_is_always_there, setup, teardown),
 		TEST_IN_PLACE(test_a_store_of_version_9),
 	};
 
