@@ -26,7 +26,8 @@ static void sql_key(sqlite3_context *ctx, int n_values, sqlite3_value **values)
 
 	(void)n_values;
 	if (sqlite3_value_type(values[0]) == SQLITE_NULL)
-		return;                                          /* NULL */
+		return; /* NULL */
+
 	eval_id.p = (const char *)sqlite3_value_text(values[0]); /* before bytes() */
 	eval_id.n = (size_t)sqlite3_value_bytes(values[0]);
 	if (!eval_id.p)
@@ -233,10 +234,9 @@ void evaluation_keys_commit(struct evaluation_keys *k)
 
 void evaluation_keys_roll_back(struct evaluation_keys *k)
 {
-	bool any = k->now.last > k->committed.last;
-
+	if (k->now.last > k->committed.last) { /* their numbers will be given to others */
+		keep(k, INT64_MIN, k->committed.last);
+		k->committed.at = k->now.at;
+	}
 	k->now = k->committed;
-	if (any) /* their numbers will be given to others */
-		keep(k, INT64_MIN, k->now.last);
-	k->committed = k->now;
 }

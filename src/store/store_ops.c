@@ -116,8 +116,8 @@ int writer_commit(struct writer *w)
 
 int writer_rollback(struct writer *w)
 {
-	evaluation_keys_roll_back(&w->keys);
-	if (sqlite3_get_autocommit(w->db)) /* some errors roll back by themselves */
+	evaluation_keys_roll_back(&w->keys); /* whoever has ended the transaction */
+	if (sqlite3_get_autocommit(w->db))   /* some errors roll back by themselves */
 		return 0;
 	return writer_do(w, ROLLBACK, "");
 }
