@@ -36,7 +36,7 @@ PKG_CONFIG ?= pkg-config
 PYTHON ?= /usr/bin/python3
 
 LIBS_DAEMON := libmicrohttpd gnutls libcrypto cjose jansson sqlite3 libzstd inih libsystemd libcurl
-LIBS_CTL := libcrypto jansson sqlite3 libzstd inih libsystemd libcurl
+LIBS_CTL := libcrypto jansson sqlite3 libzstd inih libsystemd # libcurl only when it is needed
 LIBS_TEST := $(LIBS_DAEMON) cmocka
 JQ := -ljq -lonig # without a file for pkg-config
 

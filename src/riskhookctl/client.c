@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include <curl/curl.h>
+#include "riskhookctl/libcurl.h"
 
 #define CONNECT_TIMEOUT_S 10L
 #define ANSWER_TIMEOUT_S  40L /* RiskOS waits 30 s */
@@ -16,19 +16,32 @@ struct poster {
 	char reason[CURL_ERROR_SIZE];
 };
 
-int client_init(void)
+static const struct libcurl *lib; /* set by easy_new() */
+
+/* libcurl's own check of the value's type, and the call */
+#define SETOPT(curl, option, value)                                                                \
+	((void)sizeof(curl_easy_setopt(curl, option, value)), lib->easy_setopt(curl, option, value))
+
+static CURL *easy_new(struct error *e)
 {
-	return curl_global_init(CURL_GLOBAL_DEFAULT) == 0 ? 0 : -EIO;
+	CURL *curl;
+
+	lib = libcurl_load(e);
+	curl = lib ? lib->easy_init() : NULL;
+	if (lib && !curl)
+		error_set(e, -ENOMEM, "out of memory");
+	return curl;
 }
 
 void client_deinit(void)
 {
-	curl_global_cleanup();
+	libcurl_deinit();
 }
 
 const char *client_version(void)
 {
-	return curl_version();
+	lib = libcurl_load(NULL);
+	return lib ? lib->version() : "no libcurl";
 }
 
 static size_t on_data(char *p, size_t size, size_t n, void *arg)
@@ -40,19 +53,19 @@ static int set_text(CURL *curl, CURLoption option, const char *value)
 {
 	if (!value)
 		return 0;
-	return curl_easy_setopt(curl, option, value) == CURLE_OK ? 0 : -ENOMEM;
+	return SETOPT(curl, option, value) == CURLE_OK ? 0 : -ENOMEM;
 }
 
 /* what every request has: no proxy, no redirects, bounded in time, HTTP(S) alone */
 static int prepare(CURL *curl, const char *url, char *reason)
 {
 	reason[0] = '\0';
-	(void)curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, reason); /* constants cannot fail */
-	(void)curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	(void)curl_easy_setopt(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
-	(void)curl_easy_setopt(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
-	(void)curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_data);
-	(void)curl_easy_setopt(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)SETOPT(curl, CURLOPT_ERRORBUFFER, reason); /* constants cannot fail */
+	(void)SETOPT(curl, CURLOPT_NOSIGNAL, 1L);
+	(void)SETOPT(curl, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
+	(void)SETOPT(curl, CURLOPT_TIMEOUT, ANSWER_TIMEOUT_S);
+	(void)SETOPT(curl, CURLOPT_WRITEFUNCTION, on_data);
+	(void)SETOPT(curl, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	if (set_text(curl, CURLOPT_URL, url) < 0 || set_text(curl, CURLOPT_NOPROXY, "*") < 0 ||
 	    set_text(curl, CURLOPT_PROTOCOLS_STR, "http,https") < 0 ||
 	    set_text(curl, CURLOPT_USERAGENT, "riskhookctl/" RISKHOOK_VERSION) < 0)
@@ -80,20 +93,20 @@ static int perform(CURL *curl, const char *reason, struct buf *answer, struct er
 	CURLcode code;
 	long status = 0;
 
-	(void)curl_easy_setopt(curl, CURLOPT_WRITEDATA, answer); /* cannot fail */
-	code = curl_easy_perform(curl);
+	(void)SETOPT(curl, CURLOPT_WRITEDATA, answer); /* cannot fail */
+	code = lib->easy_perform(curl);
 	if (code != CURLE_OK)
 		return error_set(e, curl_errno(code), "%s",
-				 reason[0] ? reason : curl_easy_strerror(code));
-	(void)curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status); /* 0 when it fails */
+				 reason[0] ? reason : lib->easy_strerror(code));
+	(void)lib->easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &status); /* 0 when it fails */
 	return (int)status;
 }
 
 static void set_body(CURL *curl, struct slice body)
 {
-	(void)curl_easy_setopt(curl, CURLOPT_POST, 1L); /* constants cannot fail */
-	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
-	(void)curl_easy_setopt(curl, CURLOPT_POSTFIELDS, body.n ? body.p : "");
+	(void)SETOPT(curl, CURLOPT_POST, 1L); /* constants cannot fail */
+	(void)SETOPT(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)body.n);
+	(void)SETOPT(curl, CURLOPT_POSTFIELDS, body.n ? body.p : "");
 }
 
 /* @body: NULL for GET */
@@ -101,11 +114,11 @@ static int ask_admin(const char *socket, const char *path, const struct slice *b
 		     struct buf *answer, struct error *e)
 {
 	char url[256], reason[CURL_ERROR_SIZE];
-	CURL *curl = curl_easy_init();
+	CURL *curl = easy_new(e);
 	int r;
 
 	if (!curl)
-		return error_set(e, -ENOMEM, "out of memory");
+		return -EIO;
 	r = snprintf(url, sizeof(url), "http://localhost%s", path);
 	r = r < (int)sizeof(url) ? prepare(curl, url, reason) : -EINVAL;
 	if (r == 0)
@@ -116,7 +129,7 @@ static int ask_admin(const char *socket, const char *path, const struct slice *b
 		r = perform(curl, reason, answer, e);
 	else
 		error_set(e, r, "cannot prepare the request: %s", error_name(r));
-	curl_easy_cleanup(curl);
+	lib->easy_cleanup(curl);
 	if (r == -ECONNREFUSED) /* libcurl would speak of localhost */
 		return error_set(e, r,
 				 "the daemon does not answer on '%s'; is riskhookd running "
@@ -128,16 +141,19 @@ static int ask_admin(const char *socket, const char *path, const struct slice *b
 int client_get(const char *url, const char *ca, struct buf *answer, struct error *e)
 {
 	char reason[CURL_ERROR_SIZE];
-	CURL *curl = curl_easy_init();
-	int r = curl ? prepare(curl, url, reason) : -ENOMEM;
+	CURL *curl = easy_new(e);
+	int r;
 
+	if (!curl)
+		return -EIO;
+	r = prepare(curl, url, reason);
 	if (r == 0 && ca)
 		r = set_text(curl, CURLOPT_CAINFO, ca);
 	if (r == 0)
 		r = perform(curl, reason, answer, e);
 	else
 		error_set(e, r, "cannot prepare the request: %s", error_name(r));
-	curl_easy_cleanup(curl);
+	lib->easy_cleanup(curl);
 	return r;
 }
 
@@ -154,7 +170,7 @@ int client_post_admin(const char *socket, const char *path, struct slice body, s
 
 static int add_line(struct curl_slist **list, const char *line)
 {
-	struct curl_slist *longer = curl_slist_append(*list, line);
+	struct curl_slist *longer = lib->slist_append(*list, line);
 
 	if (!longer)
 		return -ENOMEM;
@@ -165,12 +181,12 @@ static int add_line(struct curl_slist **list, const char *line)
 static int set_credential(CURL *curl, const struct post_target *target)
 {
 	if (target->token) {
-		(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER); /* cannot fail */
+		(void)SETOPT(curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER); /* cannot fail */
 		return set_text(curl, CURLOPT_XOAUTH2_BEARER, target->token);
 	}
 	if (!target->username)
 		return 0;
-	(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC); /* cannot fail */
+	(void)SETOPT(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC); /* cannot fail */
 	if (set_text(curl, CURLOPT_USERNAME, target->username) < 0)
 		return -ENOMEM;
 	return set_text(curl, CURLOPT_PASSWORD, target->password);
@@ -187,21 +203,30 @@ static int poster_init(struct poster *poster, const struct post_target *target)
 	    add_line(&poster->headers, "Expect:") < 0 ||
 	    (target->connect_to && add_line(&poster->connect_to, target->connect_to) < 0))
 		return -ENOMEM;
-	(void)curl_easy_setopt(poster->curl, CURLOPT_HTTPHEADER, poster->headers);
-	(void)curl_easy_setopt(poster->curl, CURLOPT_CONNECT_TO, poster->connect_to);
+	(void)SETOPT(poster->curl, CURLOPT_HTTPHEADER, poster->headers);
+	(void)SETOPT(poster->curl, CURLOPT_CONNECT_TO, poster->connect_to);
 	return 0;
 }
 
-struct poster *poster_new(const struct post_target *target)
+struct poster *poster_new(const struct post_target *target, struct error *e)
 {
 	_cleanup_(poster_freep)
-	struct poster *poster = calloc(1, sizeof(*poster));
+	struct poster *poster = NULL;
+	CURL *curl = easy_new(e);
 
-	if (!poster)
+	if (!curl)
 		return NULL;
-	poster->curl = curl_easy_init();
-	if (!poster->curl || poster_init(poster, target) < 0)
+	poster = calloc(1, sizeof(*poster));
+	if (!poster) {
+		lib->easy_cleanup(curl);
+		error_set(e, -ENOMEM, "out of memory");
 		return NULL;
+	}
+	poster->curl = curl;
+	if (poster_init(poster, target) < 0) {
+		error_set(e, -ENOMEM, "out of memory");
+		return NULL;
+	}
 	return steal_ptr(&poster);
 }
 
@@ -209,9 +234,9 @@ void poster_free(struct poster *poster)
 {
 	if (!poster)
 		return;
-	curl_easy_cleanup(poster->curl);
-	curl_slist_free_all(poster->headers);
-	curl_slist_free_all(poster->connect_to);
+	lib->easy_cleanup(poster->curl);
+	lib->slist_free_all(poster->headers);
+	lib->slist_free_all(poster->connect_to);
 	free(poster);
 }
 
@@ -224,15 +249,15 @@ int poster_post(struct poster *poster, struct slice body, struct buf *answer, st
 /* form-encoded: percent escapes will do for all that is not plain */
 static int set_client(CURL *curl, const struct token_source *source)
 {
-	char *id = curl_easy_escape(curl, source->client_id, 0);
-	char *secret = curl_easy_escape(curl, source->client_secret, 0);
+	char *id = lib->easy_escape(curl, source->client_id, 0);
+	char *secret = lib->easy_escape(curl, source->client_secret, 0);
 	int r = -ENOMEM;
 
-	(void)curl_easy_setopt(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC); /* cannot fail */
+	(void)SETOPT(curl, CURLOPT_HTTPAUTH, CURLAUTH_BASIC); /* cannot fail */
 	if (id && secret && set_text(curl, CURLOPT_USERNAME, id) == 0)
 		r = set_text(curl, CURLOPT_PASSWORD, secret);
-	curl_free(id);
-	curl_free(secret);
+	lib->free(id);
+	lib->free(secret);
 	return r;
 }
 
@@ -240,20 +265,22 @@ int client_fetch_token(const struct token_source *source, struct buf *answer, st
 {
 	struct curl_slist *connect_to = NULL;
 	char reason[CURL_ERROR_SIZE];
-	CURL *curl = curl_easy_init();
+	CURL *curl = easy_new(e);
 	int r = -ENOMEM;
 
-	if (curl && prepare(curl, source->url, reason) == 0 &&
+	if (!curl)
+		return -EIO;
+	if (prepare(curl, source->url, reason) == 0 &&
 	    set_text(curl, CURLOPT_CAINFO, source->certificate) == 0 &&
 	    set_client(curl, source) == 0 &&
 	    (!source->connect_to || add_line(&connect_to, source->connect_to) == 0)) {
-		(void)curl_easy_setopt(curl, CURLOPT_CONNECT_TO, connect_to); /* cannot fail */
+		(void)SETOPT(curl, CURLOPT_CONNECT_TO, connect_to); /* cannot fail */
 		set_body(curl, SLICE("grant_type=client_credentials"));
 		r = perform(curl, reason, answer, e);
 	} else {
 		error_set(e, r, "out of memory");
 	}
-	curl_easy_cleanup(curl);
-	curl_slist_free_all(connect_to);
+	lib->easy_cleanup(curl);
+	lib->slist_free_all(connect_to);
 	return r;
 }

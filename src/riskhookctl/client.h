@@ -2,7 +2,7 @@
 /*
  * HTTP to the daemon: its admin socket, and posts as RiskOS makes them
  *
- * The one room where libcurl lives. Certificates are always verified.
+ * libcurl is loaded by the first request (libcurl.h). Certificates are always verified.
  *
  * Threads: one.   Ownership: borrows what it is given until the call ends.
  */
@@ -14,11 +14,10 @@
 #include "util/macros.h"
 #include "util/slice.h"
 
-/* before the first request and after the last; Return: 0, or -EIO */
-int client_init(void) MUST_USE;
+/* after the last request; harmless if there was none */
 void client_deinit(void);
 
-/* libcurl's version and what it is built with, for --version */
+/* libcurl's version and what it is built with, for --version; that it is missing, when it is */
 const char *client_version(void);
 
 /**
@@ -80,9 +79,9 @@ struct poster;
  * poster_new() - prepare posts of JSON bodies to one URL, over one kept connection
  * @target: copied
  *
- * Return: the poster, or NULL when out of memory.
+ * Return: the poster; NULL, with @e set, when out of memory or without libcurl.
  */
-struct poster *poster_new(const struct post_target *target);
+struct poster *poster_new(const struct post_target *target, struct error *e) MUST_USE;
 void poster_free(struct poster *poster);
 DEFINE_CLEANUP(struct poster *, poster_free)
 

@@ -333,9 +333,9 @@ static enum ctl_exit post(const struct context *ctx, struct body *body)
 	code = access_resolve(ctx, endpoint, &to, &access);
 	if (code != CTL_OK)
 		return code;
-	poster = poster_new(&to);
+	poster = poster_new(&to, &e);
 	if (!poster)
-		return ctl_fail(CTL_FAILED, "out of memory");
+		return ctl_fail(CTL_FAILED, "%s", e.text);
 	return post_all(args, body, poster, to.url);
 }
 

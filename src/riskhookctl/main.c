@@ -155,8 +155,6 @@ int main(int argc, char **argv)
 	if (args_parse(argc, argv, clock_now_us(), &args, &e) < 0)
 		return ctl_fail(CTL_USAGE, "%s; 'riskhookctl help' lists commands", e.text);
 	print_time_use_utc(args.utc);
-	if (client_init() < 0)
-		return ctl_fail(CTL_FAILED, "cannot initialise libcurl");
 	code = run(&args);
 	client_deinit();
 	r = print_flush(stdout);

@@ -3,6 +3,7 @@
 
 import contextlib
 import json
+import os
 import re
 import select
 import subprocess
@@ -219,6 +220,17 @@ def test_everything_can_be_asked_while_the_daemon_is_down(make_daemon):
     daemon.start()
     daemon.kill9()
     assert daemon.ctl("events").code == OK, "after kill -9 too"
+
+
+def test_the_store_is_asked_without_libcurl(daemon, folder):
+    (folder / "libcurl.so.4").write_text("not a library")
+    environment = {**os.environ, "LD_LIBRARY_PATH": str(folder)}
+    for command in (["events"], ["stats"], ["help"], ["check-config"]):
+        assert daemon.ctl(*command, env=environment).code in (OK, NOTHING)
+    for command in (["status"], ["trigger", "evaluation_completed"], ["reload"]):
+        result = daemon.ctl(*command, env=environment)
+        assert result.code == FAILED and "cannot load libcurl" in result.err
+    assert "no libcurl" in daemon.ctl("--version", env=environment).out
 
 
 def test_without_a_store_there_is_nothing_to_ask(make_daemon):

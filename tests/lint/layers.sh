@@ -54,7 +54,7 @@ check_tree() {
         library["^ini\\.h"]     = "^core/config\\.c$"
         library["^(jq|jv)\\.h"] = "^jq/evaluator\\.c$"
         library["^systemd/"]    = "^(core/log_journal\\.c|riskhookd/[a-z_]+\\.c)$"
-        library["^curl/"]       = "^(riskhookctl/client|intake/outbound)\\.c$"
+        library["^curl/"]       = "^(riskhookctl/libcurl\\.h|intake/outbound\\.c)$"
         library["^cjose/"]      = "^intake/jwks\\.c$"
         library["^jansson"]     = "^(store|dispatch|admin|riskhookd|riskhookctl|intake/(claims|introspection|jwks|jwt)\\.c)"
     }
