@@ -218,6 +218,7 @@ struct handler_config {
 	struct origin filter_origin, transform_origin;
 	/* exec: limits of one process; 0: none */
 	int64_t limit_cpu_ms, limit_memory, limit_files, limit_processes;
+	int64_t nice;    /* exec: nice value of the program, at least */
 	char *user;      /* exec: whose rights the program has; NULL: the daemon's */
 	bool log_stderr; /* exec, worker: its stderr goes to the log */
 };

@@ -17,6 +17,7 @@
 #include "util/cleanup.h"
 #include "util/slice.h"
 #include "util/spawn.h"
+#include "util/thread.h"
 
 /* --- limits --- */
 
@@ -71,6 +72,7 @@ int child_limits_init(const struct handler_config *config, struct child_limits *
 		      struct error *e)
 {
 	struct child_limits limits = {
+		.nice = (int)config->nice,
 		.cpu_s = (config->limit_cpu_ms + 999) / 1000,
 		.memory = config->limit_memory,
 		.files = config->limit_files,
@@ -235,6 +237,8 @@ int child_start(const struct child_request *request, struct child *ret_child)
 	r = find_program(request->argv[0], exec_env_value(request->envp, "PATH"), path);
 	if (r < 0)
 		return r;
+	if (request->limits && request->limits->nice)
+		thread_yield_to_others(request->limits->nice);
 	if (has_limits(request->limits))
 		r = fork_limited(request, path, &child.pid);
 	else

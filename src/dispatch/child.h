@@ -25,6 +25,7 @@
 
 /* what a handler's options say, looked up; all zero: nothing */
 struct child_limits {
+	int nice;          /* nice value, at least */
 	int64_t cpu_s;     /* processor time of one process; 0: no limit */
 	int64_t memory;    /* bytes of address space; 0: no limit */
 	int64_t files;     /* open descriptors; 0: no limit */
@@ -61,6 +62,8 @@ struct child {
 
 /**
  * child_start() - start it
+ *
+ * The calling thread gets the nice value of the limits, too, for good: what it starts inherits it.
  *
  * Return: 0, or a negative errno of the start or of execve(); then nothing runs.
  */

@@ -371,7 +371,7 @@ int evaluator_main(int argc, char *const *argv)
 	(void)argc;
 	(void)signal(SIGPIPE, SIG_IGN); /* the end of the daemon is seen by the write's result */
 	limit_memory(strtoll(argv[3], NULL, 10));
-	thread_yield_to_others(); /* who posts waits for an answer, who filters can wait */
+	thread_yield_to_others(THREAD_NICE);
 	e.shared = shared_memory(sizeof(*e.shared));
 	if (e.shared == MAP_FAILED)
 		return 1;

@@ -138,7 +138,7 @@ static void *checkpointer_run(void *arg)
 {
 	struct checkpointer *c = arg;
 
-	thread_yield_to_others();
+	thread_yield_to_others(THREAD_NICE);
 	begin_pacing(c);
 	mutex_lock(&c->mx);
 	while (c->stage != STOPPING) {

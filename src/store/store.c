@@ -27,9 +27,9 @@
 
 #define ROUTED_LAG_MS 100 /* how late the router's mark may be on disk */
 
-/* While many posts come, what can wait goes with them, and gets a quarter of their time; alone it
+/* While many posts come, what can wait goes with them, and gets a sixth of their time; alone it
  * goes when none has come for a while. */
-#define PATIENT_SHARE       4
+#define PATIENT_SHARE       6
 #define PATIENT_MAX_US      5000  /* saved up at the most */
 #define PATIENT_DEBT_MAX_US 20000 /* a disk that hangs is not their fault */
 #define PATIENT_MS          5     /* more than threads wait for a processor in a flood */

@@ -8,7 +8,7 @@
  * it calls each op's done().
  *
  * Posts first: what no post's answer waits for (deliveries, erasing) goes with a transaction
- * of posts as far as it takes at most a quarter of their time, and has one of its own when no post
+ * of posts as far as it takes at most a sixth of their time, and has one of its own when no post
  * has come for 5 ms. So deliveries cannot slow posts down by more than that, nor wait for ever.
  *
  * Failure: when the disk is full or broken the transaction is rolled back and every op of it gets

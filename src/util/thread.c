@@ -67,11 +67,12 @@ void thread_preempts(void)
 	become(SCHED_OTHER);
 }
 
-void thread_yield_to_others(void)
+void thread_yield_to_others(int nice_value)
 {
-	const int nice_value = 10;
+	id_t self = (id_t)gettid();
 
-	(void)setpriority(PRIO_PROCESS, (id_t)gettid(), nice_value); /* cannot fail upwards */
+	if (getpriority(PRIO_PROCESS, self) < nice_value)
+		(void)setpriority(PRIO_PROCESS, self, nice_value); /* cannot fail upwards */
 }
 
 void mutex_lock(pthread_mutex_t *mx)

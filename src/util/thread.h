@@ -30,9 +30,12 @@ void thread_does_not_preempt(void);
 /* the opposite, for a thread that was so only while a library started others, which inherit it */
 void thread_preempts(void);
 
-/* a nice value for the calling thread alone, and for what it starts: others that want the processor
- * get more of it */
-void thread_yield_to_others(void);
+/* what can wait, while a sender waits for an answer */
+#define THREAD_NICE 10
+
+/* at least this nice value for the calling thread alone, and for what it starts: others that want
+ * the processor get more of it */
+void thread_yield_to_others(int nice_value);
 
 void mutex_lock(pthread_mutex_t *mx);
 void mutex_unlock(pthread_mutex_t *mx);

@@ -66,6 +66,26 @@ def test_descriptors_are_limited(make_daemon, python_hook):
     assert dead_attempt(daemon, "h")["output"] == "20\n"
 
 
+NICE_HOOK = """
+import json, os, sys
+delivery = json.loads(sys.stdin.readline()).get("delivery")
+print(json.dumps({"delivery": delivery, "status": "dead", "reason": f"nice {os.nice(0)}"}), flush=True)
+sys.exit(65)
+"""
+
+
+@pytest.mark.parametrize("mode", ["event", "worker"])
+@pytest.mark.parametrize("options, wanted", [({}, 5), ({"nice": 0}, 0),
+                                             ({"nice": 19, "limit_files": 30}, 19)])
+def test_a_program_leaves_the_processor_to_the_intake(make_daemon, python_hook, options, wanted,
+                                                      mode):
+    daemon = make_daemon({"handler h": {"type": "exec", "mode": mode,
+                                        "command": python_hook(NICE_HOOK), **options}})
+    attempt = dead_attempt(daemon, "h")
+    said = attempt["reason"] if mode == "worker" else json.loads(attempt["output"])["reason"]
+    assert said == f"nice {max(wanted, os.nice(0))}"
+
+
 USER_HOOK = """
 import json, os, pwd, sys
 status = dict(line.split(":", 1) for line in open("/proc/self/status"))
@@ -133,7 +153,8 @@ def test_limit_processes_needs_a_user(make_daemon):
     refused(daemon, "it needs 'user'")
 
 
-@pytest.mark.parametrize("option", ["user = nobody", "limit_cpu = 1s", "mode = worker"])
+@pytest.mark.parametrize("option", ["user = nobody", "limit_cpu = 1s", "mode = worker",
+                                    "nice = 5"])
 def test_limits_have_no_meaning_for_a_consumer(make_daemon, option):
     name, value = option.split(" = ")
     daemon = make_daemon({"handler h": {"type": "unix", "socket": "/x", name: value}}, start=False)
