@@ -50,8 +50,9 @@ static const struct {
 	 " WHERE evaluation < " EVALUATIONS_BEHIND " AND NOT EXISTS (SELECT 1 FROM evaluation_keys"
 	 "  AS k WHERE k.key = evaluation_key(eval_id) AND k.evaluation = v.evaluation)"
 	 " AND NOT (evaluation > merged AND EXISTS (SELECT 1 FROM evaluation_runs AS r"
-	 "  WHERE r.run = v.evaluation / " EVALUATION_RUN " AND r.key = evaluation_key(eval_id)"
-	 "   AND r.evaluation = v.evaluation))"},
+	 "  CROSS JOIN json_each(evaluation_places(keys, evaluation_key(eval_id))) AS place"
+	 "  WHERE r.run = v.evaluation / " EVALUATION_RUN
+	 "   AND place.value = v.evaluation % " EVALUATION_RUN "))"},
 	{{"routed events that do not exist (routed_seq is too high)",
 	  "was the file replaced by an older one? new events would not be delivered: report it",
 	  false},

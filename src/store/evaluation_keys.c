@@ -2,12 +2,13 @@
 #include "store/evaluation_keys.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "store/writer_private.h"
 
 /* for each new evaluation */
 #define MERGED_AT_ONCE 4  /* entries: merging ends long before it is due again */
-#define LOOKED_AT_MAX  64 /* entries that may be in the index already, when merging began anew */
+#define LOOKED_AT_MAX  16 /* entries for each that is new there, when merging began anew */
 #define DROP_EVERY     64 /* new evaluations: a run that is merged goes */
 
 int64_t evaluation_key(struct slice eval_id)
@@ -36,32 +37,140 @@ static void sql_key(sqlite3_context *ctx, int n_values, sqlite3_value **values)
 		sqlite3_result_int64(ctx, evaluation_key(eval_id));
 }
 
+/* ---- runs ---- */
+
+static void put_key(struct evaluation_run *run, int64_t evaluation, int64_t key)
+{
+	unsigned char *bytes = run->keys[evaluation % EVALUATION_RUN_N];
+
+	for (int i = 7; i >= 0; i--) {
+		bytes[i] = (unsigned char)key;
+		key >>= 8;
+	}
+}
+
+static int64_t key_at(const struct evaluation_run *run, int place)
+{
+	uint64_t key = 0;
+
+	for (size_t i = 0; i < 8; i++)
+		key = key << 8 | run->keys[place][i];
+	return (int64_t)key;
+}
+
+/* Return: NULL when it has another size than a run */
+static const struct evaluation_run *run_of(const void *bytes, int n)
+{
+	return n == sizeof(struct evaluation_run) ? bytes : NULL;
+}
+
+static void sql_places(sqlite3_context *ctx, int n_values, sqlite3_value **values)
+{
+	const void *bytes = sqlite3_value_blob(values[0]); /* before bytes() */
+	const struct evaluation_run *run = run_of(bytes, sqlite3_value_bytes(values[0]));
+	int64_t key = sqlite3_value_int64(values[1]);
+	sqlite3_str *places = sqlite3_str_new(NULL);
+
+	(void)n_values;
+	for (int i = 0; run && i < EVALUATION_RUN_N; i++) {
+		if (key_at(run, i) == key)
+			sqlite3_str_appendf(places, "%c%d", sqlite3_str_length(places) ? ',' : '[',
+					    i);
+	}
+	if (sqlite3_str_length(places) > 0)
+		sqlite3_str_appendchar(places, 1, ']');
+	if (sqlite3_str_errcode(places) != SQLITE_OK)
+		sqlite3_result_error_nomem(ctx);
+	else
+		sqlite3_result_text(ctx, sqlite3_str_value(places), -1, SQLITE_TRANSIENT);
+	sqlite3_free(sqlite3_str_finish(places));
+}
+
 int evaluation_keys_register(sqlite3 *db)
 {
-	return sqlite3_create_function_v2(db, "evaluation_key", 1,
-					  SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC,
-					  NULL, sql_key, NULL, NULL, NULL);
+	const int flags = SQLITE_UTF8 | SQLITE_INNOCUOUS | SQLITE_DETERMINISTIC;
+	int rc = sqlite3_create_function_v2(db, "evaluation_key", 1, flags, NULL, sql_key, NULL,
+					    NULL, NULL);
+
+	if (rc != SQLITE_OK)
+		return rc;
+	return sqlite3_create_function_v2(db, "evaluation_places", 2, flags, NULL, sql_places, NULL,
+					  NULL, NULL);
+}
+
+/* what memory knows of now.run */
+static void fill_run(struct evaluation_keys *k)
+{
+	const struct key_entry *entry;
+	size_t at = 0;
+
+	memset(&k->run, 0, sizeof(k->run));
+	while ((entry = key_table_next(&k->table, &at))) {
+		if (entry->number / EVALUATION_RUN_N == k->now.run && entry->number <= k->now.last)
+			put_key(&k->run, entry->number, entry->key);
+	}
+}
+
+/* now.run, which is complete */
+static int write_run(struct writer *w)
+{
+	const struct evaluation_keys *k = &w->keys;
+
+	return writer_do(w, EVALUATION_RUN_INSERT, "ib", k->now.run,
+			 slice_make((const char *)&k->run, sizeof(k->run)));
 }
 
 /* ---- the start ---- */
 
-/* @sql: rows of key and evaluation */
-static int load_entries(struct writer *w, const char *sql)
+static int prepare(struct writer *w, const char *sql, sqlite3_stmt **ret_stmt)
+{
+	return db_errno(sqlite3_prepare_v2(w->db, sql, -1, ret_stmt, NULL));
+}
+
+static int load_run(struct evaluation_keys *k, int64_t first, const struct evaluation_run *run)
+{
+	int r = 0;
+
+	if (!run)
+		return -EUCLEAN;
+	for (int i = 0; i < EVALUATION_RUN_N && r == 0; i++) {
+		if (first + i > k->now.merged)
+			r = key_table_add(&k->table, key_at(run, i), first + i);
+	}
+	return r;
+}
+
+static int load_runs(struct writer *w)
 {
 	_cleanup_(sqlite3_finalizep)
 	sqlite3_stmt *stmt = NULL;
-	int r = db_errno(sqlite3_prepare_v2(w->db, sql, -1, &stmt, NULL));
-	int rc;
+	int r = prepare(w, "SELECT run, keys FROM evaluation_runs", &stmt);
+	int rc = SQLITE_ROW;
 
-	if (r < 0)
-		return r;
-	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+	while (r == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		const void *bytes = sqlite3_column_blob(stmt, 1); /* before bytes() */
+
+		r = load_run(&w->keys, sqlite3_column_int64(stmt, 0) * EVALUATION_RUN_N,
+			     run_of(bytes, sqlite3_column_bytes(stmt, 1)));
+	}
+	return r < 0 ? r : db_errno(rc);
+}
+
+/* what is in no run */
+static int load_behind(struct writer *w)
+{
+	_cleanup_(sqlite3_finalizep)
+	sqlite3_stmt *stmt = NULL;
+	int r = prepare(w,
+			"SELECT evaluation_key(eval_id), evaluation FROM evaluations"
+			" WHERE evaluation >= " EVALUATIONS_BEHIND,
+			&stmt);
+	int rc = SQLITE_ROW;
+
+	while (r == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
 		r = key_table_add(&w->keys.table, sqlite3_column_int64(stmt, 0),
 				  sqlite3_column_int64(stmt, 1));
-		if (r < 0)
-			return r;
-	}
-	return db_errno(rc);
+	return r < 0 ? r : db_errno(rc);
 }
 
 int evaluation_keys_load(struct writer *w)
@@ -76,16 +185,17 @@ int evaluation_keys_load(struct writer *w)
 		r = db_integer(w->db, "SELECT coalesce(max(evaluation), 0) FROM evaluations",
 			       &k->now.last);
 	if (r == 0)
+		r = db_integer(w->db, "SELECT " EVALUATIONS_BEHIND " / " EVALUATION_RUN,
+			       &k->now.run);
+	if (r == 0)
 		r = db_integer(w->db,
 			       "SELECT coalesce(min(run), " EVALUATIONS_BEHIND " / " EVALUATION_RUN
 			       ") FROM evaluation_runs",
 			       &k->now.first_run);
 	if (r == 0)
-		r = load_entries(w, "SELECT key, evaluation FROM evaluation_runs, evaluation_merge"
-				    " WHERE evaluation > merged");
+		r = load_runs(w);
 	if (r == 0)
-		r = load_entries(w, "SELECT evaluation_key(eval_id), evaluation FROM evaluations"
-				    " WHERE evaluation >= " EVALUATIONS_BEHIND);
+		r = load_behind(w);
 	k->committed = k->now;
 	return r;
 }
@@ -121,15 +231,21 @@ int evaluation_keys_find(struct writer *w, int64_t key, struct slice eval_id,
 
 /* ---- new evaluations ---- */
 
-static int write_runs(struct writer *w)
+/* @evaluation: the newest, with which the run before its own is complete */
+static int note_in_run(struct writer *w, int64_t key, int64_t evaluation)
 {
-	struct evaluation_progress *now = &w->keys.now;
-	int64_t run = now->last / EVALUATION_RUN_N;
+	struct evaluation_keys *k = &w->keys;
+	int64_t run = evaluation / EVALUATION_RUN_N;
+	int r = 0;
 
-	if (run <= now->run)
-		return 0;
-	now->run = run;
-	return writer_do(w, EVALUATION_RUNS_INSERT, "i", now->last);
+	if (run > k->now.run) {
+		r = write_run(w);
+		k->now.run = run;
+		memset(&k->run, 0, sizeof(k->run));
+	}
+	if (run == k->now.run)
+		put_key(&k->run, evaluation, key);
+	return r;
 }
 
 /* what is in complete runs, so that a reader finds it at any time */
@@ -151,13 +267,15 @@ static int end_merge(struct writer *w)
 	return writer_do(w, EVALUATIONS_MERGED, "i", now->merged);
 }
 
-static int merge_some(struct writer *w)
+/* @max: entries */
+static int merge_some(struct writer *w, int64_t max)
 {
 	struct evaluation_progress *now = &w->keys.now;
 	const struct key_entry *entry;
-	int n_merged = 0, r = 0;
+	int64_t n_merged = 0;
+	int r = 0;
 
-	for (int i = 0; i < LOOKED_AT_MAX && n_merged < MERGED_AT_ONCE && r == 0; i++) {
+	for (int64_t i = 0; i < LOOKED_AT_MAX * max && n_merged < max && r == 0; i++) {
 		do
 			entry = key_table_next(&w->keys.table, &now->at);
 		while (entry && entry->number > now->merging); /* too new */
@@ -194,26 +312,32 @@ int evaluation_keys_add(struct writer *w, int64_t key, int64_t evaluation)
 		r = writer_do(w, EVALUATION_MERGE, "ii", key, evaluation);
 	if (r < 0)
 		return r;
-	r = write_runs(w);
+	r = note_in_run(w, key, evaluation);
 	if (r < 0)
 		return r;
 	if (k->now.merging == 0 && evaluation - k->now.merged >= k->merge_n)
 		begin_merge(&k->now);
-	return k->now.merging ? merge_some(w) : drop_run(w);
+	return k->now.merging ? merge_some(w, MERGED_AT_ONCE) : drop_run(w);
 }
 
 int evaluation_keys_recover(struct writer *w)
 {
-	struct evaluation_progress *now = &w->keys.now;
-	int r = write_runs(w);
+	struct evaluation_keys *k = &w->keys;
+	int64_t last_run = k->now.last / EVALUATION_RUN_N;
+	bool merges = k->now.last - k->now.merged >= k->merge_n;
+	int r = 0;
 
-	if (r < 0 || now->last - now->merged < w->keys.merge_n)
-		return r;
-	begin_merge(now);
-	if (now->merging == 0)
-		return 0;
-	r = writer_do(w, EVALUATION_MERGE_RUNS, "");
-	return r < 0 ? r : end_merge(w);
+	for (; !merges && r == 0 && k->now.run < last_run; k->now.run++) {
+		fill_run(k);
+		r = write_run(w);
+	}
+	k->now.run = MAX_OF(k->now.run, last_run);
+	fill_run(k);
+	if (merges)
+		begin_merge(&k->now);
+	while (r == 0 && k->now.merging)
+		r = merge_some(w, k->merge_n);
+	return r;
 }
 
 /* ---- transactions ---- */
@@ -234,9 +358,13 @@ void evaluation_keys_commit(struct evaluation_keys *k)
 
 void evaluation_keys_roll_back(struct evaluation_keys *k)
 {
+	bool run_differs = k->now.run != k->committed.run;
+
 	if (k->now.last > k->committed.last) { /* their numbers will be given to others */
 		keep(k, INT64_MIN, k->committed.last);
 		k->committed.at = k->now.at;
 	}
 	k->now = k->committed;
+	if (run_differs)
+		fill_run(k);
 }

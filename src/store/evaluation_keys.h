@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * From an eval_id to its evaluation's number (sql/010_evaluation_keys.sql)
+ * From an eval_id to its evaluation's number (sql/010_evaluation_keys.sql, sql/011_key_runs.sql)
  *
  * An index over eval_ids, which are random, costs a page for each new evaluation: one that is read,
  * written to the WAL, and copied by the checkpoint. So new evaluations are found another way until
@@ -9,8 +9,9 @@
  *	evaluation_keys	the index, over digests, of all evaluations up to `merged`. Once 131072 are
  *			not in it they go there in the order of their keys, a few with each new
  *			one, so that those which share a page come together.
- *	evaluation_runs	for who reads: 1024 at a time, in order, as soon as they are complete; what
- *			is behind the last run is found by looking at the evaluations themselves
+ *	evaluation_runs	for who reads: the keys of 1024 evaluations in a row, as soon as they are
+ *			complete; what is behind the last run is found by looking at the
+ *			evaluations themselves
  *	key_table	for the store thread: all that is not merged, in memory
  *
  * Whatever has the right key may still be another evaluation: only its eval_id tells. So an entry
@@ -50,33 +51,30 @@ struct writer;
 #define EVALUATION_OF(eval_id)                                                                     \
 	"(SELECT v.evaluation FROM (SELECT " eval_id " AS wanted) CROSS JOIN evaluations AS v"     \
 	" ON v.evaluation IN ("                                                                    \
-	"WITH RECURSIVE runs (run) AS (SELECT max(run) FROM evaluation_runs UNION ALL"             \
-	" SELECT run - 1 FROM runs WHERE run > (SELECT min(run) FROM evaluation_runs))"            \
-	" SELECT evaluation FROM evaluation_keys WHERE key = evaluation_key(wanted)"               \
-	" UNION ALL SELECT i.evaluation FROM runs CROSS JOIN evaluation_runs AS i"                 \
-	" ON i.run = runs.run AND i.key = evaluation_key(wanted)"                                  \
+	"SELECT evaluation FROM evaluation_keys WHERE key = evaluation_key(wanted)"                \
+	" UNION ALL SELECT run * " EVALUATION_RUN " + place.value FROM evaluation_runs"            \
+	" CROSS JOIN json_each(evaluation_places(keys, evaluation_key(wanted))) AS place"          \
 	" UNION ALL SELECT evaluation FROM evaluations WHERE evaluation >= " EVALUATIONS_BEHIND    \
 	" AND eval_id = wanted) AND v.eval_id = wanted)"
-
-/* ?1: an evaluation; what is in a run before its own, and not written yet */
-#define EVALUATION_RUNS_WRITE                                                                      \
-	"INSERT OR IGNORE INTO evaluation_runs (run, key, evaluation)"                             \
-	" SELECT evaluation / " EVALUATION_RUN ", evaluation_key(eval_id), evaluation"             \
-	"   FROM evaluations WHERE evaluation >= " EVALUATIONS_BEHIND                              \
-	"    AND evaluation < ?1 / " EVALUATION_RUN " * " EVALUATION_RUN " ORDER BY 1, 2"
 
 /* how far it has come; what a transaction changes is undone with it */
 struct evaluation_progress {
 	int64_t last;      /* the newest evaluation */
-	int64_t run;       /* its run: those before are complete */
+	int64_t run;       /* its run: those before are complete, and written */
 	int64_t first_run; /* the oldest that is still there */
 	int64_t merged;    /* up to here they are in the index */
 	int64_t merging;   /* up to here they go there now; 0: none */
 	size_t at;         /* the table's slot that merging has come to */
 };
 
+/* as in the file: the key of each evaluation of a run, its highest byte first */
+struct evaluation_run {
+	unsigned char keys[EVALUATION_RUN_N][8];
+};
+
 struct evaluation_keys {
-	struct key_table table; /* what is not merged */
+	struct key_table table;    /* what is not merged */
+	struct evaluation_run run; /* now.run, as far as it goes */
 	struct evaluation_progress now, committed;
 	int64_t merge_n; /* so many make it worth while */
 };
@@ -84,10 +82,12 @@ struct evaluation_keys {
 /* the first 64 bits of the SHA-256 of @eval_id */
 int64_t evaluation_key(struct slice eval_id);
 
-/* the SQL function evaluation_key(eval_id). Return: an SQLite code. */
+/* The SQL functions evaluation_key(eval_id), and evaluation_places(keys, key): where a run has a
+ * key, from 0, as a JSON array, or NULL. Return: an SQLite code. */
 int evaluation_keys_register(sqlite3 *db) MUST_USE;
 
-/* read what is not merged. Return: 0, or a negative errno. */
+/* read what is not merged; evaluation_keys_recover() must follow. Return: 0, or a negative errno.
+ */
 int evaluation_keys_load(struct writer *w) MUST_USE;
 
 /**

@@ -161,14 +161,18 @@ PROMISES = {
         " AND NOT iif(v.evaluation <= merged,"
         "  EXISTS (SELECT 1 FROM store.evaluation_keys AS k"
         "   WHERE k.key = evaluation_key(v.eval_id) AND k.evaluation = v.evaluation),"
-        "  EXISTS (SELECT 1 FROM store.evaluation_runs AS r WHERE r.run = v.evaluation / 1024"
-        "   AND r.key = evaluation_key(v.eval_id) AND r.evaluation = v.evaluation))",
+        "  EXISTS (SELECT 1 FROM store.evaluation_runs AS r WHERE r.run = v.evaluation / 1024 AND"
+        "   substr(r.keys, v.evaluation % 1024 * 8 + 1, 8) = evaluation_key_bytes(v.eval_id)))",
     "what refers to a row finds it": "PRAGMA store.foreign_key_check",
 }
 
 
+def evaluation_key_bytes(eval_id):
+    return digest(eval_id.encode())[:8]
+
+
 def evaluation_key(eval_id):
-    return int.from_bytes(digest(eval_id.encode())[:8], "big", signed=True)
+    return int.from_bytes(evaluation_key_bytes(eval_id), "big", signed=True)
 
 
 class Broken(AssertionError):
@@ -185,7 +189,8 @@ class Oracle:
         self.db.load_extension(str(BUILD / "riskhook.so"))
         self.db.create_function("sha256", 1, lambda data: data and digest(data),
                                 deterministic=True)
-        self.db.create_function("evaluation_key", 1, evaluation_key, deterministic=True)
+        for function in (evaluation_key, evaluation_key_bytes):
+            self.db.create_function(function.__name__, 1, function, deterministic=True)
         self.db.execute("ATTACH ? AS store", (f"file:{store_path}?mode=ro",))
         self.db.executescript(VIEWS)
 
