@@ -9,7 +9,8 @@
     store     millions of events in the store, beside an empty one
 
 Everything is on loopback and the load generator shares the cores, so the ratios say more than
-the rates. Exit status: 0, or 1 when riskhookd answered with errors or when a 200 has no row in the
+the rates. The servers of a cell run one right after the other, and its repetitions minutes apart,
+each with all other cells between: a machine that is quicker for a minute is so in one of them. Exit status: 0, or 1 when riskhookd answered with errors or when a 200 has no row in the
 store; a target that is missed is only reported.
 
 BENCH_SECONDS (3) a run, BENCH_RUNS (3), BENCH_CONNECTIONS ("1 64 256"), BENCH_SERVERS,
@@ -54,6 +55,7 @@ class Bench:
         self.folder = folder
         self.certificate, self.key = make_certificate(folder)
         self.generator = {}
+        self.history = None # path of the store with millions of events
         self.repetition = 0
         self.runs = Runs()
         self.wrong = []
@@ -63,10 +65,15 @@ class Bench:
         place = tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)
         return SERVERS[name](os.path.join(place, "server"), self.certificate, self.key, **options)
 
-    # --- the parts ---
+    # --- the parts, once each in a repetition ---
+
+    def repeat(self, parts):
+        for self.repetition in range(RUNS):
+            for part in parts:
+                part(self)
 
     def load(self):
-        if "nginx" in NAMES:
+        if "nginx" in NAMES and not self.generator:
             self.generator = {body: self._generator(body) for body in BODIES}
         for body in BODIES:
             for connections in CONNECTIONS:
@@ -100,6 +107,13 @@ class Bench:
                              label=name)
 
     def store(self):
+        self.history = self.history or self._write_history()
+        for name in self._each(f"{STORE_EVENTS:,} events in the store",
+                               ["riskhookd", "full store"]):
+            options = {"store": self.history} if name == "full store" else {}
+            self.measure(self.server("riskhookd", **options), "store", base="riskhookd", label=name)
+
+    def _write_history(self):
         progress(f"writing {STORE_EVENTS:,} events ...")
         began = time.monotonic()
         with self.server("riskhookd") as new:
@@ -107,17 +121,11 @@ class Bench:
         history.write(new.store, STORE_EVENTS)
         progress(f"{os.path.getsize(new.store) / 2**20:,.0f} MiB in "
                  f"{time.monotonic() - began:.0f} s")
-        for name in self._each(f"{STORE_EVENTS:,} events in the store",
-                               ["riskhookd", "full store"]):
-            options = {"store": new.store} if name == "full store" else {}
-            self.measure(self.server("riskhookd", **options), "store", base="riskhookd", label=name)
+        return new.store
 
     def _each(self, text, names=None):
-        """All names in each repetition, so that a ratio is of runs that are moments apart."""
-        for repetition in range(RUNS):
-            progress(f"{text}, {repetition + 1} of {RUNS} ...")
-            self.repetition = repetition
-            yield from names or NAMES
+        progress(f"{text}, {self.repetition + 1} of {RUNS} ...")
+        return names or NAMES
 
     # --- one run ---
 
@@ -250,8 +258,7 @@ def main():
         bench = Bench(folder)
         facts = machine.facts(folder)
         progress(report.machine_text(facts))
-        for name in PARTS:
-            parts[name](bench)
+        bench.repeat([parts[name] for name in PARTS])
     rows = report.summarise(bench.runs)
     save(bench, facts, rows)
     show(bench, facts, rows)
