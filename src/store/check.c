@@ -47,9 +47,10 @@ static const struct {
 	  " index anew",
 	  false},
 	 "SELECT count(*) FROM evaluations AS v, evaluation_merge"
-	 " WHERE evaluation < " EVALUATIONS_BEHIND " AND NOT EXISTS (SELECT 1 FROM evaluation_keys"
-	 "  AS k WHERE k.key = evaluation_key(eval_id) AND k.evaluation = v.evaluation)"
-	 " AND NOT (evaluation > merged AND EXISTS (SELECT 1 FROM evaluation_runs AS r"
+	 " WHERE evaluation < " EVALUATIONS_BEHIND " AND NOT iif(evaluation <= merged,"
+	 "  EXISTS (SELECT 1 FROM evaluation_keys AS k"
+	 "   WHERE k.key = evaluation_key(eval_id) AND k.evaluation = v.evaluation),"
+	 "  EXISTS (SELECT 1 FROM evaluation_runs AS r"
 	 "  CROSS JOIN json_each(evaluation_places(keys, evaluation_key(eval_id))) AS place"
 	 "  WHERE r.run = v.evaluation / " EVALUATION_RUN
 	 "   AND place.value = v.evaluation % " EVALUATION_RUN "))"},

@@ -98,7 +98,8 @@ int evaluation_keys_register(sqlite3 *db)
 					  NULL, NULL);
 }
 
-/* what memory knows of now.run */
+/* What memory knows of now.run. At the start it has nothing else, later perhaps something that was
+ * rolled back (keep()). */
 static void fill_run(struct evaluation_keys *k)
 {
 	const struct key_entry *entry;
@@ -106,7 +107,7 @@ static void fill_run(struct evaluation_keys *k)
 
 	memset(&k->run, 0, sizeof(k->run));
 	while ((entry = key_table_next(&k->table, &at))) {
-		if (entry->number / EVALUATION_RUN_N == k->now.run && entry->number <= k->now.last)
+		if (entry->number / EVALUATION_RUN_N == k->now.run)
 			put_key(&k->run, entry->number, entry->key);
 	}
 }
@@ -122,9 +123,12 @@ static int write_run(struct writer *w)
 
 /* ---- the start ---- */
 
-static int prepare(struct writer *w, const char *sql, sqlite3_stmt **ret_stmt)
+/* @value: of its one parameter */
+static int prepare(struct writer *w, const char *sql, int64_t value, sqlite3_stmt **ret_stmt)
 {
-	return db_errno(sqlite3_prepare_v2(w->db, sql, -1, ret_stmt, NULL));
+	int rc = sqlite3_prepare_v2(w->db, sql, -1, ret_stmt, NULL);
+
+	return db_errno(rc == SQLITE_OK ? sqlite3_bind_int64(*ret_stmt, 1, value) : rc);
 }
 
 static int load_run(struct evaluation_keys *k, int64_t first, const struct evaluation_run *run)
@@ -144,7 +148,8 @@ static int load_runs(struct writer *w)
 {
 	_cleanup_(sqlite3_finalizep)
 	sqlite3_stmt *stmt = NULL;
-	int r = prepare(w, "SELECT run, keys FROM evaluation_runs", &stmt);
+	int r = prepare(w, "SELECT run, keys FROM evaluation_runs WHERE run < ?1", w->keys.now.run,
+			&stmt);
 	int rc = SQLITE_ROW;
 
 	while (r == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
@@ -157,14 +162,14 @@ static int load_runs(struct writer *w)
 }
 
 /* what is in no run */
-static int load_behind(struct writer *w)
+static int load_behind(struct writer *w, int64_t behind)
 {
 	_cleanup_(sqlite3_finalizep)
 	sqlite3_stmt *stmt = NULL;
 	int r = prepare(w,
 			"SELECT evaluation_key(eval_id), evaluation FROM evaluations"
-			" WHERE evaluation >= " EVALUATIONS_BEHIND,
-			&stmt);
+			" WHERE evaluation >= ?1",
+			behind, &stmt);
 	int rc = SQLITE_ROW;
 
 	while (r == 0 && (rc = sqlite3_step(stmt)) == SQLITE_ROW)
@@ -173,30 +178,42 @@ static int load_behind(struct writer *w)
 	return r < 0 ? r : db_errno(rc);
 }
 
-int evaluation_keys_load(struct writer *w)
+/* where everything begins, as far as the evaluations go */
+static int load_progress(struct writer *w, int64_t *ret_behind)
 {
-	struct evaluation_keys *k = &w->keys;
+	struct evaluation_progress *now = &w->keys.now;
 	int r;
 
-	r = db_integer(w->db, "SELECT merged FROM evaluation_merge", &k->now.merged);
+	r = db_integer(w->db, "SELECT merged FROM evaluation_merge", &now->merged);
 	if (r == -ENODATA)
 		r = -EUCLEAN; /* its one row is always there */
 	if (r == 0)
 		r = db_integer(w->db, "SELECT coalesce(max(evaluation), 0) FROM evaluations",
-			       &k->now.last);
+			       &now->last);
 	if (r == 0)
-		r = db_integer(w->db, "SELECT " EVALUATIONS_BEHIND " / " EVALUATION_RUN,
-			       &k->now.run);
+		r = db_integer(w->db, "SELECT " EVALUATIONS_BEHIND, ret_behind);
 	if (r == 0)
-		r = db_integer(w->db,
-			       "SELECT coalesce(min(run), " EVALUATIONS_BEHIND " / " EVALUATION_RUN
-			       ") FROM evaluation_runs",
-			       &k->now.first_run);
+		r = db_integer(w->db, "SELECT coalesce(min(run), -1) FROM evaluation_runs",
+			       &now->first_run);
+	if (r < 0)
+		return r;
+	now->merged = MIN_OF(now->merged, now->last);
+	now->run = MIN_OF(*ret_behind, now->last) / EVALUATION_RUN_N;
+	now->first_run = now->first_run < 0 ? now->run : now->first_run;
+	*ret_behind = MAX_OF(now->merged + 1, now->run * EVALUATION_RUN_N);
+	return 0;
+}
+
+int evaluation_keys_load(struct writer *w)
+{
+	int64_t behind;
+	int r = load_progress(w, &behind);
+
 	if (r == 0)
 		r = load_runs(w);
 	if (r == 0)
-		r = load_behind(w);
-	k->committed = k->now;
+		r = load_behind(w, behind);
+	w->keys.committed = w->keys.now;
 	return r;
 }
 
@@ -240,11 +257,12 @@ static int note_in_run(struct writer *w, int64_t key, int64_t evaluation)
 
 	if (run > k->now.run) {
 		r = write_run(w);
+		if (k->now.run == k->committed.run)
+			k->committed_run = k->run;
 		k->now.run = run;
 		memset(&k->run, 0, sizeof(k->run));
 	}
-	if (run == k->now.run)
-		put_key(&k->run, evaluation, key);
+	put_key(&k->run, evaluation, key);
 	return r;
 }
 
@@ -308,10 +326,6 @@ int evaluation_keys_add(struct writer *w, int64_t key, int64_t evaluation)
 	if (k->table.bits != bits)
 		k->now.at = 0; /* the entries are elsewhere: those that are merged are met again */
 	k->now.last = evaluation;
-	if (evaluation <= k->now.merged) /* a number from before: newer evaluations were lost */
-		r = writer_do(w, EVALUATION_MERGE, "ii", key, evaluation);
-	if (r < 0)
-		return r;
 	r = note_in_run(w, key, evaluation);
 	if (r < 0)
 		return r;
@@ -325,13 +339,16 @@ int evaluation_keys_recover(struct writer *w)
 	struct evaluation_keys *k = &w->keys;
 	int64_t last_run = k->now.last / EVALUATION_RUN_N;
 	bool merges = k->now.last - k->now.merged >= k->merge_n;
-	int r = 0;
+	int r;
 
+	r = writer_do(w, EVALUATION_RUNS_CUT, "i", k->now.run);
+	if (r == 0)
+		r = writer_do(w, EVALUATIONS_MERGED, "i", k->now.merged);
 	for (; !merges && r == 0 && k->now.run < last_run; k->now.run++) {
 		fill_run(k);
 		r = write_run(w);
 	}
-	k->now.run = MAX_OF(k->now.run, last_run);
+	k->now.run = last_run;
 	fill_run(k);
 	if (merges)
 		begin_merge(&k->now);
@@ -358,13 +375,11 @@ void evaluation_keys_commit(struct evaluation_keys *k)
 
 void evaluation_keys_roll_back(struct evaluation_keys *k)
 {
-	bool run_differs = k->now.run != k->committed.run;
-
 	if (k->now.last > k->committed.last) { /* their numbers will be given to others */
 		keep(k, INT64_MIN, k->committed.last);
 		k->committed.at = k->now.at;
 	}
+	if (k->now.run != k->committed.run)
+		k->run = k->committed_run;
 	k->now = k->committed;
-	if (run_differs)
-		fill_run(k);
 }

@@ -54,6 +54,7 @@ struct writer;
 	"SELECT evaluation FROM evaluation_keys WHERE key = evaluation_key(wanted)"                \
 	" UNION ALL SELECT run * " EVALUATION_RUN " + place.value FROM evaluation_runs"            \
 	" CROSS JOIN json_each(evaluation_places(keys, evaluation_key(wanted))) AS place"          \
+	" WHERE run >= (SELECT (merged + 1) / " EVALUATION_RUN " FROM evaluation_merge)"           \
 	" UNION ALL SELECT evaluation FROM evaluations WHERE evaluation >= " EVALUATIONS_BEHIND    \
 	" AND eval_id = wanted) AND v.eval_id = wanted)"
 
@@ -73,9 +74,10 @@ struct evaluation_run {
 };
 
 struct evaluation_keys {
-	struct key_table table;    /* what is not merged */
-	struct evaluation_run run; /* now.run, as far as it goes */
+	struct key_table table; /* what is not merged */
 	struct evaluation_progress now, committed;
+	/* of now.run, as far as it goes; and of committed.run, if that is another one */
+	struct evaluation_run run, committed_run;
 	int64_t merge_n; /* so many make it worth while */
 };
 
@@ -86,8 +88,9 @@ int64_t evaluation_key(struct slice eval_id);
  * key, from 0, as a JSON array, or NULL. Return: an SQLite code. */
 int evaluation_keys_register(sqlite3 *db) MUST_USE;
 
-/* read what is not merged; evaluation_keys_recover() must follow. Return: 0, or a negative errno.
- */
+/* Read what is not merged; evaluation_keys_recover() must follow. A file whose newest evaluations
+ * were lost will give their numbers again, so what is known of those is left out. Return: 0, or a
+ * negative errno. */
 int evaluation_keys_load(struct writer *w) MUST_USE;
 
 /**
@@ -109,8 +112,8 @@ int evaluation_keys_find(struct writer *w, int64_t key, struct slice eval_id,
 int evaluation_keys_add(struct writer *w, int64_t key, int64_t evaluation) MUST_USE;
 
 /**
- * evaluation_keys_recover() - at the start: write what runs are complete and missing, and merge
- * them if they are enough
+ * evaluation_keys_recover() - at the start: write what runs are complete and missing, or merge
+ * them if they are enough; and remove what is known of evaluations that were lost
  *
  * Return: 0, or a negative errno; then the transaction must be rolled back.
  */

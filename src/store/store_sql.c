@@ -30,11 +30,12 @@ const char *const store_sql[STATEMENTS] = {
 	[EVALUATION_IS] = "SELECT evaluation FROM evaluations WHERE evaluation = ?1 AND eval_id = ?2",
 	[EVALUATION_FIND] = "SELECT v.evaluation FROM evaluation_keys AS k CROSS JOIN evaluations AS v"
 			    " ON v.evaluation = k.evaluation WHERE k.key = ?1 AND v.eval_id = ?2",
-	[EVALUATION_RUN_INSERT] = "INSERT OR REPLACE INTO evaluation_runs (run, keys) VALUES (?1, ?2)",
+	[EVALUATION_RUN_INSERT] = "INSERT INTO evaluation_runs (run, keys) VALUES (?1, ?2)",
 	[EVALUATION_RUN_DELETE] = "DELETE FROM evaluation_runs WHERE run = ?1",
+	[EVALUATION_RUNS_CUT] = "DELETE FROM evaluation_runs WHERE run >= ?1",
 	[EVALUATION_MERGE] =
 		"INSERT OR IGNORE INTO evaluation_keys (key, evaluation) VALUES (?1, ?2)",
-	[EVALUATIONS_MERGED] = "UPDATE evaluation_merge SET merged = ?1",
+	[EVALUATIONS_MERGED] = "UPDATE evaluation_merge SET merged = ?1 WHERE merged <> ?1",
 	/* each state by the events' own times; 0 stands with a state that was not given */
 	[EVALUATION_INSERT] =
 		"INSERT INTO evaluations (evaluation, eval_id, customer_id, workflow, environment,"

@@ -18,6 +18,7 @@
 #include "core/config.h"
 #include "core/crypto.h"
 #include "intake/event.h"
+#include "store/evaluation_keys.h"
 #include "store/payload.h"
 #include "store/queue.h"
 #include "store/schema.h"
@@ -126,13 +127,14 @@ static inline int64_t ask(const struct place *p, const char *sql)
 /* is this true of the database? */
 #define assert_sql(place, condition) assert_int_equal(ask(place, "SELECT " condition), 1)
 
-/* run statements; there must be no error */
+/* run statements, which may use the daemon's functions; there must be no error */
 static inline void run_sql(const struct place *p, const char *sql)
 {
 	sqlite3 *db = NULL;
 	char *message = NULL;
 
 	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
+	assert_int_equal(evaluation_keys_register(db), SQLITE_OK);
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
 		fail_msg("%s", message);
 	sqlite3_close(db);

@@ -276,6 +276,29 @@ static void test_failed_transactions(void **state)
 			 0);
 }
 
+/* Memory was short, so the table still has the old keys of numbers that are others' now. They may
+ * get into no run. */
+static void test_what_was_rolled_back_and_stays_in_memory(void **state)
+{
+	struct world *w = *state;
+
+	add_all(w, 1, RUN - 10, RUN);
+	for (int64_t i = 1; i < RUN; i++)
+		assert_int_equal(key_table_add(&w->writer->keys.table, -i, i), 0);
+	begin(w);
+	for (int64_t i = RUN - 9; i < 3 * RUN; i++)
+		add(w, MANY + i);
+	assert_int_equal(writer_rollback(w->writer), 0);
+	add_all(w, RUN - 9, 2 * RUN, 7);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_runs"), 2);
+		for (int64_t k = 1; k <= 2 * RUN; k++)
+			assert_found(w, k);
+		close_writer(w);
+		open_writer(w);
+	}
+}
+
 /* many new ones in a transaction, and it fails at its end */
 static void test_a_merge_that_is_undone(void **state)
 {
@@ -369,7 +392,7 @@ static void test_the_index_is_made_anew(void **state)
 		assert_found(w, i);
 }
 
-/* a file whose newest rows were lost gives their numbers again */
+/* A file whose newest rows were lost gives their numbers again: below what is merged, */
 static void test_numbers_below_what_is_merged(void **state)
 {
 	struct world *w = *state;
@@ -397,6 +420,41 @@ static void test_numbers_below_what_is_merged(void **state)
 			find(w, id_of(&id, 2 * MANY + i), evaluation_key(id_of(&id, 2 * MANY + i))),
 			numbers[i]);
 	assert_all_found(w, last);
+}
+
+/* and in runs that were complete */
+static void test_numbers_of_runs_that_are_there(void **state)
+{
+	struct world *w = *state;
+	struct eval_id id;
+	int64_t last = 3 * RUN / 2, n = 100;
+
+	add_all(w, 1, 2 * RUN - 1, RUN);
+	w->writer->keys.merge_n = MANY;
+	add_all(w, 2 * RUN, 3 * RUN + 10, RUN);
+	assert_int_equal(ask_number(w, "SELECT max(run) FROM evaluation_runs"), 2);
+	close_writer(w);
+	run_sql(&w->place, "DELETE FROM evaluations WHERE evaluation > 1536");
+	open_writer(w);
+	w->writer->keys.merge_n = MANY;
+	assert_int_equal(writer_recover(w->writer, 1), 0);
+	assert_int_equal(ask_number(w, "SELECT max(run) FROM evaluation_runs"), 0);
+	begin(w);
+	for (int64_t i = 1; i <= n; i++)
+		add(w, MANY + i);
+	commit(w);
+	for (int i = 0; i < 2; i++) {
+		for (int64_t k = 1; k <= n; k++) {
+			struct slice eval_id = id_of(&id, MANY + k);
+			int n_rows = 0;
+
+			assert_int_equal(find(w, eval_id, evaluation_key(eval_id)), last + k);
+			assert_int_equal(query_evaluation(w->reader, id.text, count_row, &n_rows),
+					 0);
+			assert_int_equal(n_rows, 1);
+		}
+		restart(w);
+	}
 }
 
 static void test_a_row_that_is_always_there(void **state)
@@ -436,6 +494,33 @@ static void test_a_store_of_version_9(void **state)
 	assert_sql(p, "group_concat(run) = '2,3' FROM evaluation_runs");
 }
 
+/* sql/011_key_runs.sql: half-way in a merge, and with complete runs of the old form */
+static void test_a_store_of_version_10(void **state)
+{
+	struct place *p = *state;
+	struct store *store;
+	struct eval_id id;
+
+	make_store_of_version(p, 10);
+	run_sql(p, "INSERT INTO evaluations"
+		   " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 6000)"
+		   " SELECT i, 'e-' || i, '', '', '', '', '', '', '', 0, 0, 0, i, i, 1, 0 FROM n;"
+		   "UPDATE evaluation_merge SET merged = 3000;"
+		   "INSERT INTO evaluation_keys SELECT evaluation_key(eval_id), evaluation"
+		   "  FROM evaluations WHERE evaluation <= 3000 OR evaluation % 3 = 0;"
+		   "INSERT INTO evaluation_runs SELECT evaluation / 1024,"
+		   "  evaluation_key(eval_id), evaluation FROM evaluations"
+		   "  WHERE evaluation > 3000 AND evaluation < 5120");
+	store = open_store_at(p);
+	for (int i = 1; i <= 6300; i++) {
+		(void)id_of(&id, i);
+		(void)post_simple(store, id.text, "x");
+	}
+	store_free(store);
+	assert_sql(p, "count(*) = 6300 AND count(DISTINCT eval_id) = 6300 FROM evaluations");
+	assert_sql(p, "group_concat(run) = '2,3,4,5' FROM evaluation_runs");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -445,6 +530,8 @@ int main(void)
 						teardown),
 		cmocka_unit_test_setup_teardown(test_restarts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_transactions, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_was_rolled_back_and_stays_in_memory,
+						setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_merge_that_is_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_one_key_for_several, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_runs_are_written_at_the_start, setup,
@@ -452,8 +539,11 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_run_that_is_damaged, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_the_index_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_numbers_below_what_is_merged, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_numbers_of_runs_that_are_there, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_a_row_that_is_always_there, setup, teardown),
 		TEST_IN_PLACE(test_a_store_of_version_9),
+		TEST_IN_PLACE(test_a_store_of_version_10),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
