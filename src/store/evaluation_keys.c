@@ -206,7 +206,7 @@ static int load_progress(struct writer *w, int64_t *ret_behind)
 
 int evaluation_keys_load(struct writer *w)
 {
-	int64_t behind;
+	int64_t behind = 0;
 	int r = load_progress(w, &behind);
 
 	if (r == 0)
