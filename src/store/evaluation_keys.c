@@ -11,14 +11,21 @@
 #define LOOKED_AT_MAX  16 /* entries for each that is new there, when merging began anew */
 #define DROP_EVERY     64 /* new evaluations: a run that is merged goes */
 
-int64_t evaluation_key(struct slice eval_id)
+/* of its bytes, the highest first */
+static int64_t key_of(const unsigned char *bytes)
 {
-	struct sha256 digest = sha256_of(eval_id.p, eval_id.n);
 	uint64_t key = 0;
 
 	for (size_t i = 0; i < sizeof(key); i++)
-		key = key << 8 | digest.bytes[i];
+		key = key << 8 | bytes[i];
 	return (int64_t)key;
+}
+
+int64_t evaluation_key(struct slice eval_id)
+{
+	struct sha256 digest = sha256_of(eval_id.p, eval_id.n);
+
+	return key_of(digest.bytes);
 }
 
 static void sql_key(sqlite3_context *ctx, int n_values, sqlite3_value **values)
@@ -49,15 +56,6 @@ static void put_key(struct evaluation_run *run, int64_t evaluation, int64_t key)
 	}
 }
 
-static int64_t key_at(const struct evaluation_run *run, int place)
-{
-	uint64_t key = 0;
-
-	for (size_t i = 0; i < 8; i++)
-		key = key << 8 | run->keys[place][i];
-	return (int64_t)key;
-}
-
 /* Return: NULL when it has another size than a run */
 static const struct evaluation_run *run_of(const void *bytes, int n)
 {
@@ -73,7 +71,7 @@ static void sql_places(sqlite3_context *ctx, int n_values, sqlite3_value **value
 
 	(void)n_values;
 	for (int i = 0; run && i < EVALUATION_RUN_N; i++) {
-		if (key_at(run, i) == key)
+		if (key_of(run->keys[i]) == key)
 			sqlite3_str_appendf(places, "%c%d", sqlite3_str_length(places) ? ',' : '[',
 					    i);
 	}
@@ -98,8 +96,8 @@ int evaluation_keys_register(sqlite3 *db)
 					  NULL, NULL);
 }
 
-/* What memory knows of now.run. At the start it has nothing else, later perhaps something that was
- * rolled back (keep()). */
+/* now.run from the table: at the start only, as later that may have what was rolled back (keep())
+ */
 static void fill_run(struct evaluation_keys *k)
 {
 	const struct key_entry *entry;
@@ -139,7 +137,7 @@ static int load_run(struct evaluation_keys *k, int64_t first, const struct evalu
 		return -EUCLEAN;
 	for (int i = 0; i < EVALUATION_RUN_N && r == 0; i++) {
 		if (first + i > k->now.merged)
-			r = key_table_add(&k->table, key_at(run, i), first + i);
+			r = key_table_add(&k->table, key_of(run->keys[i]), first + i);
 	}
 	return r;
 }

@@ -10,8 +10,10 @@
 
 Everything is on loopback and the load generator shares the cores, so the ratios say more than
 the rates. The servers of a cell run one right after the other, and its repetitions minutes apart,
-each with all other cells between: a machine that is quicker for a minute is so in one of them. Exit status: 0, or 1 when riskhookd answered with errors or when a 200 has no row in the
-store; a target that is missed is only reported.
+each with all other cells between: a machine that is quicker for a minute is so in one of them.
+
+Exit status: 0, or 1 when riskhookd answered with errors or when a 200 has no row in the store; a
+target that is missed is only reported.
 
 BENCH_SECONDS (3) a run, BENCH_RUNS (3), BENCH_CONNECTIONS ("1 64 256"), BENCH_SERVERS,
 BENCH_STORE_EVENTS (5000000), BENCH_PARTS ("load offered handshake handlers store"), BENCH_IDS

@@ -40,12 +40,18 @@ static void close_writer(struct world *w)
 	assert_int_equal(sqlite3_close(w->db), SQLITE_OK);
 }
 
+static void start(struct world *w, int64_t merge_n)
+{
+	open_writer(w);
+	w->writer->keys.merge_n = merge_n;
+	assert_int_equal(writer_recover(w->writer, 1), 0);
+}
+
 /* as after kill -9 between two transactions */
 static void restart(struct world *w)
 {
 	close_writer(w);
-	open_writer(w);
-	assert_int_equal(writer_recover(w->writer, 1), 0);
+	start(w, MERGE_N);
 }
 
 static int setup(void **state)
@@ -349,9 +355,7 @@ static void test_runs_are_written_at_the_start(void **state)
 	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_runs"), 3);
 	run_sql(&w->place, "DELETE FROM evaluation_runs WHERE run > 0");
 	close_writer(w);
-	open_writer(w);
-	w->writer->keys.merge_n = MANY;
-	assert_int_equal(writer_recover(w->writer, 1), 0);
+	start(w, MANY);
 	assert_int_equal(ask_number(w, "SELECT count(*) FROM evaluation_runs"), 3);
 	assert_all_found(w, last);
 	/* the one that was begun before goes on */
@@ -435,9 +439,7 @@ static void test_numbers_of_runs_that_are_there(void **state)
 	assert_int_equal(ask_number(w, "SELECT max(run) FROM evaluation_runs"), 2);
 	close_writer(w);
 	run_sql(&w->place, "DELETE FROM evaluations WHERE evaluation > 1536");
-	open_writer(w);
-	w->writer->keys.merge_n = MANY;
-	assert_int_equal(writer_recover(w->writer, 1), 0);
+	start(w, MANY);
 	assert_int_equal(ask_number(w, "SELECT max(run) FROM evaluation_runs"), 0);
 	begin(w);
 	for (int64_t i = 1; i <= n; i++)
@@ -468,27 +470,36 @@ static void test_a_row_that_is_always_there(void **state)
 	assert_non_null(strstr(e.text, "damaged"));
 }
 
+#define INSERT_EVALUATIONS(n)                                                                      \
+	"INSERT INTO evaluations"                                                                  \
+	" WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT " #n ")"           \
+	" SELECT i, 'e-' || i, '', '', '', '', '', '', '', 0, 0, 0, i, i, 1, 0 FROM n;"
+
+/* one event each, of numbers @first to @last, known and new ones */
+static void post_all(struct store *store, int first, int last)
+{
+	struct eval_id id;
+
+	for (int i = first; i <= last; i++) {
+		(void)id_of(&id, i);
+		(void)post_simple(store, id.text, "x");
+	}
+}
+
 /* sql/010_evaluation_keys.sql */
 static void test_a_store_of_version_9(void **state)
 {
 	struct place *p = *state;
 	struct store *store;
-	struct eval_id id;
 
 	make_store_of_version(p, 9);
-	run_sql(p, "INSERT INTO evaluations"
-		   " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 3000)"
-		   " SELECT i, 'e-' || i, '', '', '', '', '', '', '', 0, 0, 0, i, i, 1, 0 FROM n");
+	run_sql(p, INSERT_EVALUATIONS(3000));
 	store = open_store_at(p);
 	assert_sql(p, "merged = 3000 FROM evaluation_merge");
 	assert_sql(p, "count(*) = 3000 AND min(first_seen = evaluation) FROM evaluations");
 	assert_sql(p, "count(*) = 3000 FROM evaluation_log");
 	assert_sql(p, "integrity_check = 'ok' FROM pragma_integrity_check");
-	/* known and new ones, before and behind the next complete run */
-	for (int i = 2990; i <= 4200; i++) {
-		(void)id_of(&id, i);
-		(void)post_simple(store, id.text, "x");
-	}
+	post_all(store, 2990, 4200); /* before and behind the next complete run */
 	store_free(store);
 	assert_sql(p, "count(*) = 4200 AND count(DISTINCT eval_id) = 4200 FROM evaluations");
 	assert_sql(p, "group_concat(run) = '2,3' FROM evaluation_runs");
@@ -499,23 +510,17 @@ static void test_a_store_of_version_10(void **state)
 {
 	struct place *p = *state;
 	struct store *store;
-	struct eval_id id;
 
 	make_store_of_version(p, 10);
-	run_sql(p, "INSERT INTO evaluations"
-		   " WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 6000)"
-		   " SELECT i, 'e-' || i, '', '', '', '', '', '', '', 0, 0, 0, i, i, 1, 0 FROM n;"
-		   "UPDATE evaluation_merge SET merged = 3000;"
+	run_sql(p, INSERT_EVALUATIONS(6000));
+	run_sql(p, "UPDATE evaluation_merge SET merged = 3000;"
 		   "INSERT INTO evaluation_keys SELECT evaluation_key(eval_id), evaluation"
 		   "  FROM evaluations WHERE evaluation <= 3000 OR evaluation % 3 = 0;"
 		   "INSERT INTO evaluation_runs SELECT evaluation / 1024,"
 		   "  evaluation_key(eval_id), evaluation FROM evaluations"
 		   "  WHERE evaluation > 3000 AND evaluation < 5120");
 	store = open_store_at(p);
-	for (int i = 1; i <= 6300; i++) {
-		(void)id_of(&id, i);
-		(void)post_simple(store, id.text, "x");
-	}
+	post_all(store, 1, 6300);
 	store_free(store);
 	assert_sql(p, "count(*) = 6300 AND count(DISTINCT eval_id) = 6300 FROM evaluations");
 	assert_sql(p, "group_concat(run) = '2,3,4,5' FROM evaluation_runs");
