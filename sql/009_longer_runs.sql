@@ -1,8 +1,8 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- Runs of 4096 events instead of 1024: with millions of events a question by event_id looks into a
--- quarter as many. What is complete is regrouped here; the start writes what has become so besides
--- (src/store/event_ids.h).
+-- quarter as many. What is complete is regrouped here; the start writes what has become so
+-- besides.
 CREATE TABLE longer_runs (
 	run      INTEGER NOT NULL,
 	event_id TEXT    NOT NULL,

@@ -1,7 +1,7 @@
 -- SPDX-License-Identifier: Apache-2.0
 --
 -- The index on eval_id, of which each new evaluation had to read and write a page of its own, becomes
--- one on a digest of it that is written in large portions (src/store/evaluation_keys.h). In plain SQL
+-- one on a digest of it that is written in large portions (src/store/id_index.h). In plain SQL
 -- an eval_id is found by looking through `evaluations`; riskhookctl knows better.
 --
 -- SQLite cannot drop what a UNIQUE has made, so the table is made anew. The views keep its name.
@@ -35,7 +35,7 @@ DROP TABLE evaluations;
 ALTER TABLE evaluations_next RENAME TO evaluations;
 PRAGMA legacy_alter_table = OFF;
 
--- `key`: evaluation_key(eval_id), the first 64 bits of its SHA-256. Two eval_ids may have the same.
+-- `key`: id_key(eval_id), the first 64 bits of its SHA-256. Two eval_ids may have the same.
 -- Every evaluation up to `merged` is here,
 CREATE TABLE evaluation_keys (
 	key        INTEGER NOT NULL,
@@ -56,5 +56,5 @@ CREATE TABLE evaluation_runs (
 	PRIMARY KEY (run, key, evaluation)
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO evaluation_keys SELECT evaluation_key(eval_id), evaluation FROM evaluations ORDER BY 1;
+INSERT INTO evaluation_keys SELECT id_key(eval_id), evaluation FROM evaluations ORDER BY 1;
 INSERT INTO evaluation_merge SELECT 1, coalesce(max(evaluation), 0) FROM evaluations;

@@ -2,7 +2,7 @@
 --
 -- A run of evaluations is one row instead of 1024: it is written from what the daemon has in memory,
 -- without reading, sorting and inserting each. The start writes the runs that are missing
--- (src/store/evaluation_keys.h).
+-- (src/store/id_index.h).
 DROP TABLE evaluation_runs;
 
 -- `keys`: the keys of evaluations run * 1024 to run * 1024 + 1023 in order, 8 bytes each, the highest

@@ -4,10 +4,29 @@
 #include <errno.h>
 
 #include "store/db.h"
-#include "store/evaluation_keys.h"
+#include "store/id_index.h"
 #include "store/reader_private.h"
 
 #define TELL_THE_AUTHORS "this should not happen: please report it"
+
+/* clang-format off */
+/* of an index (store/id_index.h): what is not where it must be. @in_keys: a condition besides the
+ * key and the number. */
+#define NOT_FOUND(name, rows, number, id, in_keys)                                                 \
+	"SELECT count(*) FROM " rows " AS r, " name "_merge"                                       \
+	" WHERE r." number " < " IDS_BEHIND(name) " AND NOT iif(r." number " <= merged,"           \
+	"  EXISTS (SELECT 1 FROM " name "_keys AS k"                                               \
+	"   WHERE k.key = id_key(r." id ") AND k." number " = r." number in_keys "),"              \
+	"  EXISTS (SELECT 1 FROM " name "_runs AS s"                                               \
+	"   CROSS JOIN json_each(id_places(keys, id_key(r." id "))) AS place"                      \
+	"   WHERE s.run = r." number " / " ID_RUN " AND place.value = r." number " % " ID_RUN "))"
+/* clang-format on */
+
+#define IN_ITS_PORTION " AND k.portion = r.seq / " EVENT_PORTION
+
+#define MAKE_ANEW(name)                                                                            \
+	"stop riskhookd, have sqlite3 do \"DELETE FROM " name "_keys; DELETE FROM " name "_runs;"  \
+	" UPDATE " name "_merge SET merged = 0\", and start it: that makes the index anew"
 
 static const struct {
 	struct check_rule rule;
@@ -41,19 +60,10 @@ static const struct {
 	 " ON b.key = a.key AND b.evaluation > a.evaluation"
 	 " CROSS JOIN evaluations AS v ON v.evaluation = a.evaluation"
 	 " CROSS JOIN evaluations AS w ON w.evaluation = b.evaluation AND w.eval_id = v.eval_id"},
-	{{"evaluations that are not found by their eval_id",
-	  "stop riskhookd, have sqlite3 do \"DELETE FROM evaluation_keys; DELETE FROM"
-	  " evaluation_runs; UPDATE evaluation_merge SET merged = 0\", and start it: that makes the"
-	  " index anew",
-	  false},
-	 "SELECT count(*) FROM evaluations AS v, evaluation_merge"
-	 " WHERE evaluation < " EVALUATIONS_BEHIND " AND NOT iif(evaluation <= merged,"
-	 "  EXISTS (SELECT 1 FROM evaluation_keys AS k"
-	 "   WHERE k.key = evaluation_key(eval_id) AND k.evaluation = v.evaluation),"
-	 "  EXISTS (SELECT 1 FROM evaluation_runs AS r"
-	 "  CROSS JOIN json_each(evaluation_places(keys, evaluation_key(eval_id))) AS place"
-	 "  WHERE r.run = v.evaluation / " EVALUATION_RUN
-	 "   AND place.value = v.evaluation % " EVALUATION_RUN "))"},
+	{{"evaluations that are not found by their eval_id", MAKE_ANEW("evaluation"), false},
+	 NOT_FOUND("evaluation", "evaluations", "evaluation", "eval_id", "")},
+	{{"events that are not found by their event_id", MAKE_ANEW("event"), false},
+	 NOT_FOUND("event", "events", "seq", "event_id", IN_ITS_PORTION)},
 	{{"routed events that do not exist (routed_seq is too high)",
 	  "was the file replaced by an older one? new events would not be delivered: report it",
 	  false},

@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <pthread.h>
 
-#include "store/evaluation_keys.h"
 #include "store/gather.h"
+#include "store/id_key.h"
 #include "store/payload.h"
 
 #define BUSY_MS 2000 /* somebody writes by hand with sqlite3, or recovers the WAL just now */
@@ -75,7 +75,7 @@ int db_open(const char *path, int flags, sqlite3 **ret_db, struct error *e)
 	(void)sqlite3_busy_timeout(*ret_db, BUSY_MS); /* fails only for a closed connection */
 	rc = payload_register(*ret_db);
 	if (rc == SQLITE_OK)
-		rc = evaluation_keys_register(*ret_db);
+		rc = id_key_register(*ret_db);
 	if (rc != SQLITE_OK)
 		return error_set(e, db_errno(rc), "cannot set up '%s': %s", path,
 				 sqlite3_errstr(rc));

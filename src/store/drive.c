@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "store/evaluation_keys.h"
+#include "store/id_index.h"
 #include "store/reader_private.h"
 
 static const char sql_paused[] = "SELECT handler FROM handlers WHERE paused_at > 0";

@@ -12,7 +12,7 @@
 #include "core/config.h"
 #include "core/event_types.h"
 #include "intake/event.h"
-#include "store/event_ids.h"
+#include "store/id_index.h"
 #include "store/payload.h"
 #include "store/writer_private.h"
 
@@ -57,7 +57,7 @@ static int insert_evaluation(struct writer *w, const struct event_op *op, int64_
 	if (r < 0)
 		return r;
 	*ret = sqlite3_last_insert_rowid(w->db);
-	return evaluation_keys_add(w, key, *ret);
+	return id_index_add(w, ID_EVALUATION, key, *ret);
 }
 
 /* has a newer decision arrived before this one? */
@@ -220,7 +220,9 @@ static int write_event(struct writer *w, struct event_op *op, int64_t evaluation
 	op->stored = EVENT_STORED;
 	op->seq = sqlite3_last_insert_rowid(w->db);
 	r = insert_payload(w, op);
-	return r < 0 ? r : event_ids_write(w, op->seq);
+	if (r < 0)
+		return r;
+	return id_index_add(w, ID_EVENT, id_key(op->event->event_id), op->seq);
 }
 
 /* the first event of an evaluation, which can repeat none */
@@ -254,8 +256,8 @@ int event_run(struct writer *w, struct store_op *base)
 
 	if (slice_is_empty(op->event->eval_id))
 		return run_next_event(w, op, 0);
-	key = evaluation_key(op->event->eval_id);
-	r = evaluation_keys_find(w, key, op->event->eval_id, &evaluation);
+	key = id_key(op->event->eval_id);
+	r = id_index_find_evaluation(w, key, op->event->eval_id, &evaluation);
 	if (r < 0)
 		return r;
 	if (evaluation == 0)

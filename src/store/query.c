@@ -10,8 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "store/evaluation_keys.h"
-#include "store/event_ids.h"
+#include "store/id_index.h"
 #include "store/reader_private.h"
 #include "util/buf.h"
 
@@ -115,7 +114,7 @@ static const char sql_paused[] = "SELECT handler, " ISO(
 
 static const char sql_event_by_seq[] = "SELECT * FROM event_log WHERE seq = ?";
 static const char sql_event_by_id[] =
-	"SELECT v.* FROM (" EVENT_IDS_FIND ") JOIN event_log AS v USING (seq) ORDER BY v.seq";
+	"SELECT v.* FROM " EVENTS_OF("?") " JOIN event_log AS v USING (seq) ORDER BY v.seq";
 static const char sql_payload[] =
 	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?";
 /* clang-format off */

@@ -12,10 +12,22 @@
 #include "core/clock.h"
 #include "store/drive_ops.h"
 #include "store/erase.h"
-#include "store/event_ids.h"
+#include "store/id_index.h"
 #include "store/token_store.h"
 #include "store/uses.h"
 #include "store/writer_private.h"
+
+static int load_ids(struct writer *w, struct error *e)
+{
+	int r = 0;
+
+	for (enum id_kind kind = 0; r == 0 && kind < ID_KINDS; kind++)
+		r = id_index_load(w, kind);
+	if (r < 0)
+		return error_set(e, r, "cannot read the index of the ids: %s%s", error_name(r),
+				 db_advice(r));
+	return 0;
+}
 
 int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, struct error *e)
 {
@@ -35,11 +47,9 @@ int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, 
 			return error_set(e, db_errno(rc), "cannot prepare statement %d: %s", i,
 					 db_message(db));
 	}
-	w->keys.merge_n = EVALUATION_MERGE_N;
-	r = evaluation_keys_load(w);
+	r = load_ids(w, e);
 	if (r < 0)
-		return error_set(e, r, "cannot read the index of the evaluations: %s%s",
-				 error_name(r), db_advice(r));
+		return r;
 	r = drive_writer_new(db, &w->drive, e);
 	if (r < 0)
 		return r;
@@ -54,7 +64,8 @@ void writer_free(struct writer *w)
 	drive_writer_free(w->drive);
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(w->statements[i]);
-	key_table_deinit(&w->keys.table);
+	for (enum id_kind kind = 0; kind < ID_KINDS; kind++)
+		id_index_deinit(&w->ids[kind]);
 	free(w);
 }
 
@@ -109,15 +120,16 @@ int writer_commit(struct writer *w)
 {
 	int r = writer_do(w, COMMIT, "");
 
-	if (r == 0)
-		evaluation_keys_commit(&w->keys);
+	for (enum id_kind kind = 0; r == 0 && kind < ID_KINDS; kind++)
+		id_index_commit(&w->ids[kind]);
 	return r;
 }
 
 int writer_rollback(struct writer *w)
 {
-	evaluation_keys_roll_back(&w->keys); /* whoever has ended the transaction */
-	if (sqlite3_get_autocommit(w->db))   /* some errors roll back by themselves */
+	for (enum id_kind kind = 0; kind < ID_KINDS; kind++)
+		id_index_roll_back(&w->ids[kind]); /* whoever has ended the transaction */
+	if (sqlite3_get_autocommit(w->db))         /* some errors roll back by themselves */
 		return 0;
 	return writer_do(w, ROLLBACK, "");
 }
@@ -129,7 +141,6 @@ int writer_move_router(struct writer *w, int64_t seq)
 
 int writer_recover(struct writer *w, int64_t now)
 {
-	int64_t last_seq;
 	int r;
 
 	r = writer_begin(w);
@@ -137,12 +148,8 @@ int writer_recover(struct writer *w, int64_t now)
 		r = writer_do(w, ATTEMPTS_RECOVER, "i", now);
 	if (r == 0)
 		r = writer_do(w, DELIVERIES_RECOVER, "i", now);
-	if (r == 0)
-		r = db_integer(w->db, "SELECT coalesce(max(seq), 0) FROM events", &last_seq);
-	if (r == 0)
-		r = event_ids_write(w, last_seq);
-	if (r == 0)
-		r = evaluation_keys_recover(w);
+	for (enum id_kind kind = 0; r == 0 && kind < ID_KINDS; kind++)
+		r = id_index_recover(w, kind);
 	if (r == 0)
 		r = writer_commit(w);
 	if (r < 0)

@@ -35,7 +35,6 @@ int writer_run(struct writer *w, struct store_op *op) MUST_USE;
 /* every event up to @seq is routed */
 int writer_move_router(struct writer *w, int64_t seq) MUST_USE;
 
-/* what a crash left behind: running becomes pending, open attempts become interrupted; runs of
- * events and evaluations that are complete are written, should that be missing, and those of
- * evaluations merged when they are enough (store/evaluation_keys.h) */
+/* what a crash left behind: running becomes pending, open attempts become interrupted; ids
+ * that are in no index yet are put where they belong (store/id_index.h) */
 int writer_recover(struct writer *w, int64_t now) MUST_USE;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_sql.h"
 
-#include "store/evaluation_keys.h"
-#include "store/event_ids.h"
+#include "store/id_index.h"
 
 /* clang-format off */
 const char *const store_sql[STATEMENTS] = {
@@ -22,7 +21,12 @@ const char *const store_sql[STATEMENTS] = {
 	[EVENT_COUNT_DUPLICATE] = "UPDATE events SET duplicates = duplicates + 1 WHERE seq = ?1",
 	[PAYLOAD_FIND] = "SELECT body, encoding FROM payloads WHERE seq = ?1",
 	[PAYLOAD_INSERT] = "INSERT INTO payloads (seq, body, encoding) VALUES (?1, ?2, ?3)",
-	[EVENT_IDS_INSERT] = EVENT_IDS_WRITE,
+	[EVENT_RUN_INSERT] = "INSERT INTO event_runs (run, keys) VALUES (?1, ?2)",
+	[EVENT_RUN_DELETE] = "DELETE FROM event_runs WHERE run = ?1",
+	[EVENT_RUNS_CUT] = "DELETE FROM event_runs WHERE run >= ?1",
+	[EVENT_MERGE] = "INSERT OR IGNORE INTO event_keys (portion, key, seq)"
+			" VALUES (?2 / " EVENT_PORTION ", ?1, ?2)",
+	[EVENTS_MERGED] = "UPDATE event_merge SET merged = ?1 WHERE merged <> ?1",
 	[CONFLICT_INSERT] =
 		"INSERT INTO conflicts (seq, endpoint, credential, address, received_at,"
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"

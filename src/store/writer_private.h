@@ -10,7 +10,7 @@
 
 #include "core/crypto.h"
 #include "store/db.h"
-#include "store/evaluation_keys.h"
+#include "store/id_index.h"
 #include "store/store.h"
 #include "store/store_sql.h"
 
@@ -19,8 +19,7 @@ struct drive_writer;
 struct writer {
 	sqlite3 *db;
 	int64_t quarantine_max;
-	int64_t run; /* of the newest event, see store/event_ids.h */
-	struct evaluation_keys keys;
+	struct id_index ids[ID_KINDS];
 	sqlite3_stmt *statements[STATEMENTS];
 	struct drive_writer *drive;
 };

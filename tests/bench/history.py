@@ -46,43 +46,64 @@ SQL_EVALUATIONS = """
       FROM row"""
 
 SQL_EVALUATION_KEYS = """
-    INSERT INTO evaluation_keys SELECT evaluation_key(eval_id), evaluation FROM evaluations
-     ORDER BY 1"""
+    INSERT INTO evaluation_keys SELECT id_key(eval_id), evaluation FROM evaluations ORDER BY 1"""
 
 SQL_PAYLOADS = """
     WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT :n)
     INSERT INTO payloads (seq, body) SELECT i, :body FROM n"""
 
-SQL_EVENT_IDS = """
-    INSERT INTO event_ids SELECT seq / 4096, event_id, seq FROM events
-     WHERE seq / 4096 < :n / 4096 ORDER BY 1, 2"""
+# one more is due: there are hardly ever more runs than now
+SQL_EVENT_KEYS = """
+    INSERT INTO event_keys
+    SELECT seq / 65536, id_key(event_id), seq FROM events
+     WHERE seq <= :merged ORDER BY 1, 2"""
+
+SQL_EVENT_RUNS = """
+    INSERT INTO event_runs SELECT seq / 1024, id_run(seq, id_key(event_id)) FROM events
+     WHERE seq / 1024 BETWEEN (:merged + 1) / 1024 AND :n / 1024 - 1 GROUP BY 1"""
 
 
-def evaluation_key(eval_id):
-    """As src/store/evaluation_keys.c has it."""
-    return int.from_bytes(hashlib.sha256(eval_id.encode()).digest()[:8], "big", signed=True)
+def id_key(text):
+    """As src/store/id_key.h has it."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+
+
+class IdRun:
+    """An SQL aggregate: the keys of the rows of a run, each in its place."""
+
+    def __init__(self):
+        self.keys = bytearray(1024 * 8)
+
+    def step(self, number, key):
+        place = number % 1024 * 8
+        self.keys[place:place + 8] = key.to_bytes(8, "big", signed=True)
+
+    def finalize(self):
+        return bytes(self.keys)
 
 
 def write(path, n):
     """Put n events into the empty store that the daemon made at `path`; even numbers only."""
     values = {"n": n, "now": time.time_ns() // 1000, "body": BODY,
-              "step": DAYS * 86400 * 1000000 // n}
+              "step": DAYS * 86400 * 1000000 // n, "merged": max(n // 65536 - 1, 0) * 65536 - 1}
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         # nothing here has to survive a crash, and a log of it would be as large as the store
         db.execute("PRAGMA journal_mode = OFF")
         db.execute("PRAGMA synchronous = OFF")
         db.execute("PRAGMA cache_size = -262144")
-        db.create_function("evaluation_key", 1, evaluation_key, deterministic=True)
+        db.create_function("id_key", 1, id_key, deterministic=True)
+        db.create_aggregate("id_run", 2, IdRun)
         indexes = db.execute("SELECT name, sql FROM sqlite_master WHERE type = 'index'"
                              " AND tbl_name = 'events' AND sql IS NOT NULL").fetchall()
         for name, _ in indexes:
             db.execute(f"DROP INDEX {name}")
         for sql in (SQL_EVENTS, SQL_EVALUATIONS, SQL_EVALUATION_KEYS, SQL_PAYLOADS,
-                    SQL_EVENT_IDS):
+                    SQL_EVENT_KEYS, SQL_EVENT_RUNS):
             db.execute(sql, values)
         for _, sql in indexes: # sorted and written at once
             db.execute(sql)
         db.execute("UPDATE evaluation_merge SET merged = :n / 2", values)
+        db.execute("UPDATE event_merge SET merged = :merged", values)
         db.execute("UPDATE router SET routed_seq = :n", values)
         db.execute("PRAGMA journal_mode = WAL")
     _sync(path)

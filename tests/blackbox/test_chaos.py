@@ -78,7 +78,7 @@ BREAKS = {
     "an event has its body, or, once it is erased, its body's digest": ("store", ERASED),
     "what was never sent is not stored":
         ("ledger", "DELETE FROM tries WHERE key = (SELECT min(key) FROM bodies)"),
-    "an event is found by its id": ("store", "INSERT INTO event_ids VALUES (0, 'other', 0)"),
+    "an event is found by its id": ("store", "UPDATE event_merge SET merged = 1000000"),
     "one post of an event is 'stored', and no second one":
         ("ledger", "UPDATE tries SET result = 'stored' WHERE result = 'duplicate'"),
     "'stored' and 'duplicate' tell of the body that is stored":

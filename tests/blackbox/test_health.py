@@ -267,6 +267,7 @@ def test_doctor_sees_a_broken_queue(make_daemon):
     db.execute("UPDATE events SET received_at = 5000000000000000")
     db.execute("DELETE FROM payloads")
     db.execute("UPDATE evaluation_merge SET merged = 1") # nothing is
+    db.execute("UPDATE event_merge SET merged = 1")
     db.commit()
     db.close()
     rows = findings(daemon)
@@ -275,6 +276,7 @@ def test_doctor_sees_a_broken_queue(make_daemon):
     assert told(rows, "problem", "queue", "999 routed events that do not exist")
     assert told(rows, "problem", "queue", "1 events without a body")
     assert told(rows, "problem", "queue", "1 evaluations that are not found by their eval_id")
+    assert told(rows, "problem", "queue", "1 events that are not found by their event_id")
     assert told(rows, "problem", "clock", "in the future")
     daemon.log_path.write_text("")
 

@@ -66,10 +66,15 @@ PROMISES = {
         "SELECT seq, key FROM stored WHERE NOT EXISTS (SELECT 1 FROM tries AS t"
         " WHERE t.key = stored.key AND t.sha = stored.sha)",
 
+    # in the index, or in its run when that is complete
     "an event is found by its id":
-        "SELECT e.seq FROM store.events AS e WHERE e.seq < (SELECT max(run) + 1 FROM store.event_ids)"
-        " * 4096 AND NOT EXISTS (SELECT 1 FROM store.event_ids AS i WHERE i.run = e.seq / 4096"
-        " AND i.event_id = e.event_id AND i.seq = e.seq)",
+        "SELECT e.seq, e.event_id FROM store.events AS e, store.event_merge"
+        " WHERE (e.seq <= merged OR e.seq / 1024 < (SELECT max(seq) / 1024 FROM store.events))"
+        " AND NOT iif(e.seq <= merged,"
+        "  EXISTS (SELECT 1 FROM store.event_keys AS k"
+        "   WHERE k.key = id_key(e.event_id) AND k.seq = e.seq),"
+        "  EXISTS (SELECT 1 FROM store.event_runs AS r WHERE r.run = e.seq / 1024 AND"
+        "   substr(r.keys, e.seq % 1024 * 8 + 1, 8) = id_key_bytes(e.event_id)))",
 
     # 3: duplicates and conflicts
     "one post of an event is 'stored', and no second one":
@@ -154,25 +159,25 @@ PROMISES = {
         " (SELECT count(*) FROM store.events AS e WHERE e.evaluation = v.evaluation AND NOT e.test)",
     "an eval_id stands for one evaluation":
         "SELECT eval_id, count(*) AS n FROM store.evaluations GROUP BY eval_id HAVING n > 1",
-    # in the index, or in its run when that is complete
     "an evaluation is found by its eval_id":
         "SELECT v.evaluation, v.eval_id FROM store.evaluations AS v, store.evaluation_merge"
-        " WHERE v.evaluation / 1024 < (SELECT max(evaluation) / 1024 FROM store.evaluations)"
+        " WHERE (v.evaluation <= merged"
+        "  OR v.evaluation / 1024 < (SELECT max(evaluation) / 1024 FROM store.evaluations))"
         " AND NOT iif(v.evaluation <= merged,"
         "  EXISTS (SELECT 1 FROM store.evaluation_keys AS k"
-        "   WHERE k.key = evaluation_key(v.eval_id) AND k.evaluation = v.evaluation),"
+        "   WHERE k.key = id_key(v.eval_id) AND k.evaluation = v.evaluation),"
         "  EXISTS (SELECT 1 FROM store.evaluation_runs AS r WHERE r.run = v.evaluation / 1024 AND"
-        "   substr(r.keys, v.evaluation % 1024 * 8 + 1, 8) = evaluation_key_bytes(v.eval_id)))",
+        "   substr(r.keys, v.evaluation % 1024 * 8 + 1, 8) = id_key_bytes(v.eval_id)))",
     "what refers to a row finds it": "PRAGMA store.foreign_key_check",
 }
 
 
-def evaluation_key_bytes(eval_id):
-    return digest(eval_id.encode())[:8]
+def id_key_bytes(text):
+    return digest(text.encode())[:8]
 
 
-def evaluation_key(eval_id):
-    return int.from_bytes(evaluation_key_bytes(eval_id), "big", signed=True)
+def id_key(text):
+    return int.from_bytes(id_key_bytes(text), "big", signed=True)
 
 
 class Broken(AssertionError):
@@ -189,7 +194,7 @@ class Oracle:
         self.db.load_extension(str(BUILD / "riskhook.so"))
         self.db.create_function("sha256", 1, lambda data: data and digest(data),
                                 deterministic=True)
-        for function in (evaluation_key, evaluation_key_bytes):
+        for function in (id_key, id_key_bytes):
             self.db.create_function(function.__name__, 1, function, deterministic=True)
         self.db.execute("ATTACH ? AS store", (f"file:{store_path}?mode=ro",))
         self.db.executescript(VIEWS)

@@ -18,7 +18,7 @@
 #include "core/config.h"
 #include "core/crypto.h"
 #include "intake/event.h"
-#include "store/evaluation_keys.h"
+#include "store/id_key.h"
 #include "store/payload.h"
 #include "store/queue.h"
 #include "store/schema.h"
@@ -134,7 +134,7 @@ static inline void run_sql(const struct place *p, const char *sql)
 	char *message = NULL;
 
 	assert_int_equal(sqlite3_open(p->path, &db), SQLITE_OK);
-	assert_int_equal(evaluation_keys_register(db), SQLITE_OK);
+	assert_int_equal(id_key_register(db), SQLITE_OK);
 	if (sqlite3_exec(db, sql, NULL, NULL, &message) != SQLITE_OK)
 		fail_msg("%s", message);
 	sqlite3_close(db);

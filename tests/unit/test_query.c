@@ -12,7 +12,7 @@
 
 #include "store/query.h"
 
-#include "store/evaluation_keys.h"
+#include "store/id_key.h"
 #include "store/schema.h"
 #include "util/buf.h"
 
@@ -62,7 +62,7 @@ static int setup(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(close(fd), 0);
 	assert_int_equal(sqlite3_open(fixture->path, &db), SQLITE_OK);
-	assert_int_equal(evaluation_keys_register(db), SQLITE_OK);
+	assert_int_equal(id_key_register(db), SQLITE_OK);
 	assert_int_equal(schema_migrate(db, fixture->path, &e), 0);
 	assert_int_equal(sqlite3_exec(db, rows, NULL, NULL, NULL), SQLITE_OK);
 	assert_int_equal(sqlite3_close(db), SQLITE_OK);
