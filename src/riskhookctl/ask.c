@@ -16,7 +16,9 @@ enum ctl_exit ask_open(const struct context *ctx, struct reader **ret_reader)
 				"no store at '%s' yet: has riskhookd been started with this "
 				"configuration?",
 				ctx->config->store.path);
-	return r < 0 ? ctl_fail(CTL_FAILED, "%s", e.text) : CTL_OK;
+	if (r < 0)
+		return ctl_fail(CTL_FAILED, "%s", e.text);
+	return ask_result(reader_keep_few_pages(*ret_reader));
 }
 
 struct printer *ask_printer(const struct context *ctx, const struct print_target *target,

@@ -34,6 +34,11 @@ int reader_open(const char *path, struct reader **ret_reader, struct error *e)
 	return 0;
 }
 
+int reader_keep_few_pages(struct reader *reader)
+{
+	return db_exec(reader->db, "PRAGMA cache_size=-256");
+}
+
 void reader_close(struct reader *reader)
 {
 	if (!reader)
