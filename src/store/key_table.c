@@ -7,6 +7,8 @@
 #define BITS_MIN 10
 #define BITS_MAX 40
 
+#define SPARSE_BITS 4 /* with less than a 16th of the slots taken there are too many */
+
 static size_t n_slots(const struct key_table *t)
 {
 	return t->slots ? (size_t)1 << t->bits : 0;
@@ -93,9 +95,27 @@ const struct key_entry *key_table_next(const struct key_table *t, size_t *at)
 	return NULL;
 }
 
+/* Return: how many entries are of these numbers */
+static size_t count(const struct key_table *t, int64_t first, int64_t last)
+{
+	const struct key_entry *entry;
+	size_t at = 0, n = 0;
+
+	while ((entry = key_table_next(t, &at)))
+		n += entry->number >= first && entry->number <= last;
+	return n;
+}
+
 int key_table_keep(struct key_table *t, int64_t first, int64_t last)
 {
-	return t->slots ? move(t, t->bits, first, last) : 0;
+	size_t n = count(t, first, last);
+	unsigned int bits = t->bits;
+
+	if (!t->slots)
+		return 0;
+	while (bits > BITS_MIN && n < (size_t)1 << bits >> SPARSE_BITS)
+		bits--;
+	return move(t, bits, first, last);
 }
 
 void key_table_deinit(struct key_table *t)

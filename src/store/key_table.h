@@ -40,8 +40,8 @@ const struct key_entry *key_table_find(const struct key_table *t, int64_t key,
  * Return: NULL at the end. */
 const struct key_entry *key_table_next(const struct key_table *t, size_t *at);
 
-/* Drop what is not of these numbers; entries may get other slots. Return: 0; -ENOMEM: all are
- * still there. */
+/* Drop what is not of these numbers, and slots if there are far too many; entries may get others.
+ * Return: 0; -ENOMEM: all are still there. */
 int key_table_keep(struct key_table *t, int64_t first, int64_t last);
 
 void key_table_deinit(struct key_table *t);

@@ -149,6 +149,32 @@ static void test_what_is_kept(void **state)
 	assert_int_equal(t->n, 0);
 }
 
+/* after very many it is as small as it was, but not after half of them */
+static void test_it_shrinks(void **state)
+{
+	struct key_table *t = *state;
+	unsigned int few, many;
+
+	add(t, key_of(1), 1);
+	few = t->bits;
+	for (int i = 2; i <= 16 * N; i++)
+		add(t, key_of((uint64_t)i), i);
+	many = t->bits;
+	assert_true(many > few);
+	assert_int_equal(key_table_keep(t, 1, 8 * N), 0);
+	assert_int_equal(t->bits, many);
+	assert_int_equal(key_table_keep(t, 1, N / 2), 0);
+	assert_true(t->bits > few && t->bits < many);
+	for (int i = 1; i <= N; i++)
+		assert_int_equal(number_of(t, key_of((uint64_t)i)), i <= N / 2 ? i : 0);
+	assert_int_equal(key_table_keep(t, 1, 1), 0);
+	assert_int_equal(t->bits, few);
+	assert_int_equal(number_of(t, key_of(1)), 1);
+	for (int i = 2; i <= N; i++)
+		add(t, key_of((uint64_t)i), i);
+	assert_int_equal(number_of(t, key_of(N)), N);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_walk_meets_the_keys_in_order, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_it_shrinks, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
