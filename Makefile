@@ -103,12 +103,13 @@ $(B)/obj/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
 
-$(B)/gen/migrations.c: $(sort $(wildcard sql/[0-9]*.sql)) sql/embed.sh
+# the folders: a file may have gone
+$(B)/gen/migrations.c: $(sort $(wildcard sql/[0-9]*.sql)) sql/embed.sh sql
 	@mkdir -p $(@D)
 	$(call say,GEN)sql/embed.sh $(sort $(wildcard sql/[0-9]*.sql)) > $@.tmp && mv $@.tmp $@
 
 SAMPLES := $(sort $(wildcard src/riskhookctl/samples/*.json))
-$(B)/gen/samples.c: $(SAMPLES) src/riskhookctl/samples/embed.sh
+$(B)/gen/samples.c: $(SAMPLES) src/riskhookctl/samples/embed.sh src/riskhookctl/samples
 	@mkdir -p $(@D)
 	$(call say,GEN)src/riskhookctl/samples/embed.sh $(SAMPLES) > $@.tmp && mv $@.tmp $@
 
