@@ -49,8 +49,7 @@ static const struct {
 
 /* ---- runs ---- */
 
-/* now.run from the table: at the start only, as later that may have what was rolled back (keep())
- */
+/* now.run from the table */
 static void fill_run(struct id_index *x)
 {
 	const struct key_entry *entry;
@@ -66,8 +65,11 @@ static void fill_run(struct id_index *x)
 /* now.run, which is complete */
 static int write_run(struct writer *w, enum id_kind kind)
 {
+	static const struct id_run empty; /* numbers that nobody has */
 	const struct id_index *x = &w->ids[kind];
 
+	if (memcmp(&x->run, &empty, sizeof(empty)) == 0)
+		return 0;
 	return writer_do(w, kinds[kind].run_insert, "ib", x->now.run,
 			 slice_make((const char *)&x->run, sizeof(x->run)));
 }
@@ -89,8 +91,10 @@ static int load_run(struct id_index *x, int64_t first, const struct id_run *run)
 	if (!run)
 		return -EUCLEAN;
 	for (int i = 0; i < ID_RUN_N && r == 0; i++) {
-		if (first + i > x->now.merged)
-			r = key_table_add(&x->table, id_run_key(run, i), first + i);
+		int64_t key = id_run_key(run, i);
+
+		if (key && first + i > x->now.merged)
+			r = key_table_add(&x->table, key, first + i);
 	}
 	return r;
 }
@@ -206,8 +210,6 @@ static int note_in_run(struct writer *w, enum id_kind kind, int64_t key, int64_t
 
 	if (run > x->now.run) {
 		r = write_run(w, kind);
-		if (x->now.run == x->committed.run)
-			x->committed_run = x->run;
 		x->now.run = run;
 		memset(&x->run, 0, sizeof(x->run));
 	}
@@ -226,6 +228,7 @@ static void begin_merge(struct id_index *x)
 {
 	x->now.merging = due(x);
 	x->now.at = 0;
+	x->now.moves = x->table.moves;
 }
 
 /* all are in the index: what has them besides can go, in memory when that is certain */
@@ -243,6 +246,10 @@ static const struct key_entry *next_to_merge(struct id_index *x)
 {
 	const struct key_entry *entry;
 
+	if (x->now.moves != x->table.moves) {
+		x->now.at = 0; /* the entries are elsewhere: those that are there are met again */
+		x->now.moves = x->table.moves;
+	}
 	do
 		entry = key_table_next(&x->table, &x->now.at);
 	while (entry && (entry->number <= x->now.merged || entry->number > x->now.merging));
@@ -267,11 +274,10 @@ static int merge_some(struct writer *w, enum id_kind kind, int64_t max)
 	return r;
 }
 
-/* -ENOMEM: what is not needed stays until the next time, and does no harm */
-static void keep(struct id_index *x, int64_t first, int64_t last)
+/* -ENOMEM: what is merged stays until the next time, and does no harm */
+static void drop_merged(struct id_index *x)
 {
-	(void)key_table_keep(&x->table, first, last);
-	x->now.at = 0;
+	(void)key_table_keep(&x->table, x->now.merged + 1, INT64_MAX);
 }
 
 static int drop_run(struct writer *w, enum id_kind kind)
@@ -287,13 +293,10 @@ static int drop_run(struct writer *w, enum id_kind kind)
 int id_index_add(struct writer *w, enum id_kind kind, int64_t key, int64_t number)
 {
 	struct id_index *x = &w->ids[kind];
-	unsigned int bits = x->table.bits;
 	int r = key_table_add(&x->table, key, number);
 
 	if (r < 0)
 		return r;
-	if (x->table.bits != bits)
-		x->now.at = 0; /* the entries are elsewhere: those that are merged are met again */
 	x->now.last = number;
 	r = note_in_run(w, kind, key, number);
 	if (r < 0)
@@ -314,7 +317,7 @@ static int merge_all(struct writer *w, enum id_kind kind)
 	while (r == 0 && x->now.merging)
 		r = merge_some(w, kind, x->merge_n);
 	if (r == 0)
-		keep(x, x->now.merged + 1, INT64_MAX); /* when the start fails, all is over */
+		drop_merged(x); /* when the start fails, all is over */
 	return r;
 }
 
@@ -342,18 +345,18 @@ int id_index_recover(struct writer *w, enum id_kind kind)
 void id_index_commit(struct id_index *x)
 {
 	if (x->now.merged > x->committed.merged)
-		keep(x, x->now.merged + 1, INT64_MAX);
+		drop_merged(x);
 	x->committed = x->now;
 }
 
 void id_index_roll_back(struct id_index *x)
 {
-	if (x->now.last > x->committed.last) { /* their numbers will be given to others */
-		keep(x, INT64_MIN, x->committed.last);
-		x->committed.at = x->now.at;
+	if (x->now.last > x->committed.last) /* their numbers will be given to others */
+		key_table_drop_behind(&x->table, x->committed.last);
+	if (x->now.run != x->committed.run) {
+		x->now.run = x->committed.run;
+		fill_run(x);
 	}
-	if (x->now.run != x->committed.run)
-		x->run = x->committed_run;
 	x->now = x->committed;
 }
 

@@ -84,20 +84,20 @@ enum id_kind { ID_EVALUATION, ID_EVENT, ID_KINDS };
 
 /* how far it has come; what a transaction changes is undone with it */
 struct id_progress {
-	int64_t last;      /* the newest row */
-	int64_t run;       /* its run: those before are complete, and written */
-	int64_t first_run; /* the oldest that is still there */
-	int64_t merged;    /* up to here they are in the index */
-	int64_t merging;   /* up to here they go there now; 0: none */
-	size_t at;         /* the table's slot that merging has come to */
+	int64_t last;       /* the newest row */
+	int64_t run;        /* its run: those before are complete, and written */
+	int64_t first_run;  /* the oldest that is still there */
+	int64_t merged;     /* up to here they are in the index */
+	int64_t merging;    /* up to here they go there now; 0: none */
+	size_t at;          /* the table's slot that merging has come to, */
+	unsigned int moves; /* if its entries have moved as often as then */
 };
 
 struct id_index {
 	struct key_table table; /* what is not merged */
 	struct id_progress now, committed;
-	/* of now.run, as far as it goes; and of committed.run, if that is another one */
-	struct id_run run, committed_run;
-	int64_t merge_n; /* rows of a portion: a multiple of ID_RUN_N */
+	struct id_run run; /* now.run, as far as it goes */
+	int64_t merge_n;   /* rows of a portion: a multiple of ID_RUN_N */
 };
 
 /* Read what is not merged; id_index_recover() must follow. A file whose newest rows were lost will

@@ -17,7 +17,9 @@ int64_t id_key(struct slice id)
 {
 	struct sha256 digest = sha256_of(id.p, id.n);
 
-	return key_of(digest.bytes);
+	int64_t key = key_of(digest.bytes);
+
+	return key ? key : 1; /* a run has 0 where there is nothing */
 }
 
 void id_run_put(struct id_run *run, int64_t number, int64_t key)

@@ -19,12 +19,12 @@
 #define ID_RUN   STRING_OF(ID_RUN_N)
 
 /* The keys of rows run * 1024 to run * 1024 + 1023 as they are in the file, the highest byte of
- * each first. Where there is no row, or one that is found elsewhere, anything may be. */
+ * each first. Where there is no row, 0 is; where one is found elsewhere, anything may be. */
 struct id_run {
 	unsigned char keys[ID_RUN_N][8];
 };
 
-/* the first 64 bits of the SHA-256 of @id */
+/* the first 64 bits of the SHA-256 of @id, but 1 instead of 0 */
 int64_t id_key(struct slice id);
 
 /* @number: of the row */

@@ -31,8 +31,9 @@ static void put(struct key_table *t, struct key_entry entry)
 {
 	size_t slot = home_of(t, entry.key);
 
-	while (t->slots[slot].number)
+	while (t->slots[slot].number > 0)
 		slot = after(t, slot);
+	t->n_dropped -= t->slots[slot].number < 0;
 	t->slots[slot] = entry;
 	t->n++;
 }
@@ -40,7 +41,7 @@ static void put(struct key_table *t, struct key_entry entry)
 /* the entries of these numbers move into new slots */
 static int move(struct key_table *t, unsigned int bits, int64_t first, int64_t last)
 {
-	struct key_table to = {.bits = bits};
+	struct key_table to = {.bits = bits, .moves = t->moves + 1};
 	const struct key_entry *entry;
 	size_t at = 0;
 
@@ -58,14 +59,20 @@ static int move(struct key_table *t, unsigned int bits, int64_t first, int64_t l
 	return 0;
 }
 
+/* so that a quarter is free when there is one more: a search ends at a free slot */
+static int make_room(struct key_table *t)
+{
+	if (!t->slots)
+		return move(t, BITS_MIN, 1, INT64_MAX);
+	if (t->n + t->n_dropped < n_slots(t) / 4 * 3)
+		return 0;
+	return move(t, t->n < n_slots(t) / 8 * 3 ? t->bits : t->bits + 1, 1, INT64_MAX);
+}
+
 int key_table_add(struct key_table *t, int64_t key, int64_t number)
 {
-	int r = 0;
+	int r = make_room(t);
 
-	if (!t->slots)
-		r = move(t, BITS_MIN, INT64_MIN, INT64_MAX);
-	else if (t->n + 1 > n_slots(t) / 4 * 3)
-		r = move(t, t->bits + 1, INT64_MIN, INT64_MAX);
 	if (r == 0)
 		put(t, (struct key_entry){key, number});
 	return r;
@@ -79,7 +86,7 @@ const struct key_entry *key_table_find(const struct key_table *t, int64_t key,
 	if (!t->slots)
 		return NULL;
 	slot = before ? after(t, (size_t)(before - t->slots)) : home_of(t, key);
-	while (t->slots[slot].number && t->slots[slot].key != key)
+	while (t->slots[slot].number && (t->slots[slot].number < 0 || t->slots[slot].key != key))
 		slot = after(t, slot); /* there is always a free one */
 	return t->slots[slot].number ? &t->slots[slot] : NULL;
 }
@@ -89,10 +96,21 @@ const struct key_entry *key_table_next(const struct key_table *t, size_t *at)
 	while (*at < n_slots(t)) {
 		const struct key_entry *entry = &t->slots[(*at)++];
 
-		if (entry->number)
+		if (entry->number > 0)
 			return entry;
 	}
 	return NULL;
+}
+
+void key_table_drop_behind(struct key_table *t, int64_t last)
+{
+	for (size_t slot = 0; slot < n_slots(t); slot++) {
+		if (t->slots[slot].number <= last)
+			continue;
+		t->slots[slot].number = -1;
+		t->n--;
+		t->n_dropped++;
+	}
 }
 
 /* Return: how many entries are of these numbers */
@@ -109,12 +127,12 @@ static size_t count(const struct key_table *t, int64_t first, int64_t last)
 int key_table_keep(struct key_table *t, int64_t first, int64_t last)
 {
 	size_t n = count(t, first, last);
-	unsigned int bits = t->bits;
+	unsigned int bits = BITS_MIN;
 
 	if (!t->slots)
 		return 0;
-	while (bits > BITS_MIN && n < (size_t)1 << bits >> SPARSE_BITS)
-		bits--;
+	while (bits < t->bits && n >= (size_t)1 << (bits + 1) >> SPARSE_BITS)
+		bits++;
 	return move(t, bits, first, last);
 }
 

@@ -5,7 +5,8 @@
  * Open addressing with linear probing; a key's slot follows from its high bits. So who walks
  * through the slots meets the keys in ascending order, but for the few that found their slot taken,
  * and nothing has to be sorted. Keys must be spread evenly, as digests are. One key may have
- * several numbers.
+ * several numbers. Entries stay where they are until key_table_add() or key_table_keep() moves all
+ * of them.
  *
  * Private to store/.   Threads: the owner's alone.
  */
@@ -18,18 +19,20 @@
 
 struct key_entry {
 	int64_t key;
-	int64_t number; /* 0: the slot is free */
+	int64_t number; /* positive; 0: the slot is free; negative: its entry was dropped */
 };
 
 struct key_table {
 	struct key_entry *slots; /* NULL: none yet */
 	unsigned int bits;       /* there are 2^bits slots */
-	size_t n;                /* entries */
+	size_t n;                /* entries, */
+	size_t n_dropped;        /* and those that were dropped and still take a slot */
+	unsigned int moves;      /* how often all entries were moved */
 };
 
 #define KEY_TABLE_NULL ((struct key_table){.slots = NULL})
 
-/* @number: not 0. May double the slots, which puts all entries elsewhere. Return: 0 or -ENOMEM. */
+/* @number: positive. May move all entries into more slots. Return: 0 or -ENOMEM. */
 int key_table_add(struct key_table *t, int64_t key, int64_t number) MUST_USE;
 
 /* Return: the next entry of @key behind @before, or the first one if that is NULL; NULL: no more */
@@ -40,8 +43,11 @@ const struct key_entry *key_table_find(const struct key_table *t, int64_t key,
  * Return: NULL at the end. */
 const struct key_entry *key_table_next(const struct key_table *t, size_t *at);
 
-/* Drop what is not of these numbers, and slots if there are far too many; entries may get others.
- * Return: 0; -ENOMEM: all are still there. */
+/* Drop what is of higher numbers. @last: not negative. Cannot fail, and moves nothing. */
+void key_table_drop_behind(struct key_table *t, int64_t last);
+
+/* Drop what is not of these numbers, and slots if there are far too many: all entries move. Return:
+ * 0; -ENOMEM: all are still there. */
 int key_table_keep(struct key_table *t, int64_t first, int64_t last);
 
 void key_table_deinit(struct key_table *t);

@@ -85,7 +85,7 @@ class IdRun:
 def write(path, n):
     """Put n events into the empty store that the daemon made at `path`; even numbers only."""
     values = {"n": n, "now": time.time_ns() // 1000, "body": BODY,
-              "step": DAYS * 86400 * 1000000 // n, "merged": max(n // 65536 - 1, 0) * 65536 - 1}
+              "step": DAYS * 86400 * 1000000 // n, "merged": max((n // 65536 - 1) * 65536 - 1, 0)}
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
         # nothing here has to survive a crash, and a log of it would be as large as the store
         db.execute("PRAGMA journal_mode = OFF")

@@ -72,7 +72,7 @@ PROMISES = {
         " WHERE (e.seq <= merged OR e.seq / 1024 < (SELECT max(seq) / 1024 FROM store.events))"
         " AND NOT iif(e.seq <= merged,"
         "  EXISTS (SELECT 1 FROM store.event_keys AS k"
-        "   WHERE k.key = id_key(e.event_id) AND k.seq = e.seq),"
+        "   WHERE k.portion = e.seq / 65536 AND k.key = id_key(e.event_id) AND k.seq = e.seq),"
         "  EXISTS (SELECT 1 FROM store.event_runs AS r WHERE r.run = e.seq / 1024 AND"
         "   substr(r.keys, e.seq % 1024 * 8 + 1, 8) = id_key_bytes(e.event_id)))",
 

@@ -210,6 +210,23 @@ static void test_an_older_store_gets_its_index(void **state)
 	}
 }
 
+/* `merged` is the first number of a portion */
+static void test_an_older_store_ends_with_a_portion(void **state)
+{
+	struct place *p = *state;
+	struct store *store;
+
+	make_store_of_version(p, 11);
+	write_events(p, EVENT_PORTION_N);
+	store = open_store_at(p);
+	assert_sql(p, "merged = " EVENT_PORTION " FROM event_merge");
+	post_number(store, EVENT_PORTION_N + 1);
+	assert_found(p, "p-65535", "65535 ");
+	assert_found(p, "p-65536", "65536 ");
+	assert_found(p, "p-65537", "65537 ");
+	store_free(store);
+}
+
 static void test_an_older_store_may_be_empty(void **state)
 {
 	struct place *p = *state;
@@ -297,6 +314,7 @@ int main(void)
 		TEST_IN_PLACE(test_an_id_may_be_that_of_several_events),
 		TEST_IN_PLACE(test_portions),
 		TEST_IN_PLACE(test_an_older_store_gets_its_index),
+		TEST_IN_PLACE(test_an_older_store_ends_with_a_portion),
 		TEST_IN_PLACE(test_an_older_store_may_be_empty),
 		TEST_IN_PLACE(test_evaluations_of_version_9),
 		TEST_IN_PLACE(test_evaluations_of_version_10),

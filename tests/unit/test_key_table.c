@@ -149,6 +149,51 @@ static void test_what_is_kept(void **state)
 	assert_int_equal(t->n, 0);
 }
 
+static void test_what_is_dropped(void **state)
+{
+	struct key_table *t = *state;
+	const struct key_entry *entry, *where;
+	size_t at = 0;
+
+	for (int i = 1; i <= 100; i++)
+		add(t, key_of((uint64_t)i), i);
+	add(t, 7, 101); /* in one cluster, of which the first two go */
+	add(t, 7, 102);
+	add(t, 7, 3);
+	where = key_table_find(t, key_of(50), NULL);
+	key_table_drop_behind(t, 50);
+	assert_int_equal(t->n, 51);
+	assert_ptr_equal(key_table_find(t, key_of(50), NULL), where);
+	for (int i = 1; i <= 100; i++)
+		assert_int_equal(number_of(t, key_of((uint64_t)i)), i <= 50 ? i : 0);
+	assert_int_equal(number_of(t, 7), 3);
+	for (int n = 0; (entry = key_table_next(t, &at)) || n != 51; n++)
+		assert_true(entry && entry->number <= 50);
+	add(t, 7, 51);
+	assert_int_equal(number_of(t, 7), 51); /* where the first one was */
+	assert_int_equal(t->n_dropped, 51);
+}
+
+/* slots that were dropped are used again, or cleared out before there are too many */
+static void test_what_is_dropped_takes_no_room(void **state)
+{
+	struct key_table *t = *state;
+	unsigned int bits;
+
+	for (int i = 1; i <= 100; i++)
+		add(t, key_of((uint64_t)i), i);
+	bits = t->bits;
+	for (int i = 101; i <= 4 * N; i++) {
+		add(t, key_of((uint64_t)i), i);
+		key_table_drop_behind(t, 100);
+		assert_true(t->n + t->n_dropped <= ((size_t)1 << bits) / 4 * 3);
+	}
+	assert_int_equal(t->bits, bits);
+	assert_int_equal(t->n, 100);
+	for (int i = 1; i <= N; i++)
+		assert_int_equal(number_of(t, key_of((uint64_t)i)), i <= 100 ? i : 0);
+}
+
 /* after very many it is as small as it was, but not after half of them */
 static void test_it_shrinks(void **state)
 {
@@ -185,6 +230,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_a_walk_meets_the_keys_in_order, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(test_what_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_what_is_dropped_takes_no_room, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(test_it_shrinks, setup, teardown),
 	};
 
