@@ -308,8 +308,6 @@ static void *store_run(void *arg)
 	struct list batch;
 	bool goes_on;
 
-	/* who runs may be about to submit another op, and a larger batch costs less for each */
-	thread_does_not_preempt();
 	list_init(&batch);
 	do {
 		goes_on = take_inbox(s, &batch);
