@@ -11,40 +11,29 @@
 #define LOOKED_AT_MAX  16 /* entries for each that is new there, when merging began anew */
 #define DROP_EVERY     64 /* new rows: a run that is merged goes */
 
+/* clang-format off */
+/* what the start asks: numbers, and rows of (run, keys) before run ?1, of (key, number) from ?1 on */
+#define QUESTIONS(name, rows_of, number, id)                                                       \
+	.merged = "SELECT merged FROM " name "_merge",                                             \
+	.last = "SELECT coalesce(max(" number "), 0) FROM " rows_of,                               \
+	.behind = "SELECT " IDS_BEHIND(name),                                                      \
+	.first_run = "SELECT coalesce(min(run), -1) FROM " name "_runs",                           \
+	.runs = "SELECT run, keys FROM " name "_runs WHERE run < ?1",                              \
+	.rows = "SELECT id_key(" id "), " number " FROM " rows_of " WHERE " number " >= ?1"
+/* clang-format on */
+
 /* what the two differ in */
 static const struct {
 	int64_t merge_n;
 	enum statement run_insert, run_delete, runs_cut, merge, set_merged;
-	/* the start's: numbers, and rows of... */
-	const char *merged, *last, *behind, *first_run;
-	const char *runs; /* run, keys; before run ?1 */
-	const char *rows; /* key, number; from number ?1 on */
+	const char *merged, *last, *behind, *first_run, *runs, *rows;
 } kinds[ID_KINDS] = {
-	[ID_EVALUATION] = {.merge_n = 131072, /* 8 keys a page when the index has 16,000 pages */
-			   .run_insert = EVALUATION_RUN_INSERT,
-			   .run_delete = EVALUATION_RUN_DELETE,
-			   .runs_cut = EVALUATION_RUNS_CUT,
-			   .merge = EVALUATION_MERGE,
-			   .set_merged = EVALUATIONS_MERGED,
-			   .merged = "SELECT merged FROM evaluation_merge",
-			   .last = "SELECT coalesce(max(evaluation), 0) FROM evaluations",
-			   .behind = "SELECT " IDS_BEHIND("evaluation"),
-			   .first_run = "SELECT coalesce(min(run), -1) FROM evaluation_runs",
-			   .runs = "SELECT run, keys FROM evaluation_runs WHERE run < ?1",
-			   .rows = "SELECT id_key(eval_id), evaluation FROM evaluations"
-				   " WHERE evaluation >= ?1"},
-	[ID_EVENT] = {.merge_n = EVENT_PORTION_N,
-		      .run_insert = EVENT_RUN_INSERT,
-		      .run_delete = EVENT_RUN_DELETE,
-		      .runs_cut = EVENT_RUNS_CUT,
-		      .merge = EVENT_MERGE,
-		      .set_merged = EVENTS_MERGED,
-		      .merged = "SELECT merged FROM event_merge",
-		      .last = "SELECT coalesce(max(seq), 0) FROM events",
-		      .behind = "SELECT " IDS_BEHIND("event"),
-		      .first_run = "SELECT coalesce(min(run), -1) FROM event_runs",
-		      .runs = "SELECT run, keys FROM event_runs WHERE run < ?1",
-		      .rows = "SELECT id_key(event_id), seq FROM events WHERE seq >= ?1"},
+	[ID_EVALUATION] = {131072, /* 8 keys a page when the index has 16,000 pages */
+			   EVALUATION_RUN_INSERT, EVALUATION_RUN_DELETE, EVALUATION_RUNS_CUT,
+			   EVALUATION_MERGE, EVALUATIONS_MERGED,
+			   QUESTIONS("evaluation", "evaluations", "evaluation", "eval_id")},
+	[ID_EVENT] = {EVENT_PORTION_N, EVENT_RUN_INSERT, EVENT_RUN_DELETE, EVENT_RUNS_CUT,
+		      EVENT_MERGE, EVENTS_MERGED, QUESTIONS("event", "events", "seq", "event_id")},
 };
 
 /* ---- runs ---- */
@@ -277,7 +266,7 @@ static int merge_some(struct writer *w, enum id_kind kind, int64_t max)
 /* -ENOMEM: what is merged stays until the next time, and does no harm */
 static void drop_merged(struct id_index *x)
 {
-	(void)key_table_keep(&x->table, x->now.merged + 1, INT64_MAX);
+	(void)key_table_keep_from(&x->table, x->now.merged + 1);
 }
 
 static int drop_run(struct writer *w, enum id_kind kind)

@@ -58,16 +58,21 @@ enum id_kind { ID_EVALUATION, ID_EVENT, ID_KINDS };
 	" CROSS JOIN json_each(id_places(keys, id_key(wanted))) AS place"                          \
 	" WHERE run >= (SELECT (merged + 1) / " ID_RUN " FROM " name "_merge)"
 
+/* clang-format off */
+/* SQL, rows: what is in no run and not merged, and is `wanted` */
+#define IDS_BEHIND_RUNS(name, rows, number, id)                                                    \
+	"SELECT " number " FROM " rows " WHERE " number " >= " IDS_BEHIND(name)                    \
+	" AND " id " = wanted"
+
 /* @eval_id: SQL, for a text that no row of the question around it decides. A scalar: the number of
  * its evaluation, or NULL. */
 #define EVALUATION_OF(eval_id)                                                                     \
 	"(SELECT v.evaluation FROM (SELECT " eval_id " AS wanted) CROSS JOIN evaluations AS v"     \
 	" ON v.evaluation IN ("                                                                    \
 	"SELECT evaluation FROM evaluation_keys WHERE key = id_key(wanted)"                        \
-	" UNION ALL " IDS_IN_RUNS("evaluation") " UNION ALL SELECT evaluation FROM evaluations"    \
-						"  WHERE evaluation >= " IDS_BEHIND(               \
-							"evaluation") " AND eval_id = wanted)"     \
-								      " AND v.eval_id = wanted)"
+	" UNION ALL " IDS_IN_RUNS("evaluation")                                                    \
+	" UNION ALL " IDS_BEHIND_RUNS("evaluation", "evaluations", "evaluation", "eval_id")        \
+	") AND v.eval_id = wanted)"
 
 /* @event_id: the same. Rows: the seqs of its events, as `seq`. */
 #define EVENTS_OF(event_id)                                                                        \
@@ -77,10 +82,10 @@ enum id_kind { ID_EVALUATION, ID_EVENT, ID_KINDS };
 	" ON e.seq IN ("                                                                           \
 	"SELECT k.seq FROM portions CROSS JOIN event_keys AS k"                                    \
 	" ON k.portion = portions.portion AND k.key = id_key(wanted)"                              \
-	" UNION ALL " IDS_IN_RUNS("event") " UNION ALL SELECT seq FROM events"                     \
-					   "  WHERE seq >= " IDS_BEHIND(                           \
-						   "event") " AND event_id = wanted)"              \
-							    " AND e.event_id = wanted)"
+	" UNION ALL " IDS_IN_RUNS("event")                                                         \
+	" UNION ALL " IDS_BEHIND_RUNS("event", "events", "seq", "event_id")                        \
+	") AND e.event_id = wanted)"
+/* clang-format on */
 
 /* how far it has come; what a transaction changes is undone with it */
 struct id_progress {

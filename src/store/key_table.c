@@ -38,8 +38,8 @@ static void put(struct key_table *t, struct key_entry entry)
 	t->n++;
 }
 
-/* the entries of these numbers move into new slots */
-static int move(struct key_table *t, unsigned int bits, int64_t first, int64_t last)
+/* the entries from this number on move into new slots */
+static int move(struct key_table *t, unsigned int bits, int64_t first)
 {
 	struct key_table to = {.bits = bits, .moves = t->moves + 1};
 	const struct key_entry *entry;
@@ -51,7 +51,7 @@ static int move(struct key_table *t, unsigned int bits, int64_t first, int64_t l
 	if (!to.slots)
 		return -ENOMEM;
 	while ((entry = key_table_next(t, &at))) {
-		if (entry->number >= first && entry->number <= last)
+		if (entry->number >= first)
 			put(&to, *entry);
 	}
 	free(t->slots);
@@ -63,10 +63,10 @@ static int move(struct key_table *t, unsigned int bits, int64_t first, int64_t l
 static int make_room(struct key_table *t)
 {
 	if (!t->slots)
-		return move(t, BITS_MIN, 1, INT64_MAX);
+		return move(t, BITS_MIN, 1);
 	if (t->n + t->n_dropped < n_slots(t) / 4 * 3)
 		return 0;
-	return move(t, t->n < n_slots(t) / 8 * 3 ? t->bits : t->bits + 1, 1, INT64_MAX);
+	return move(t, t->n < n_slots(t) / 8 * 3 ? t->bits : t->bits + 1, 1);
 }
 
 int key_table_add(struct key_table *t, int64_t key, int64_t number)
@@ -113,27 +113,27 @@ void key_table_drop_behind(struct key_table *t, int64_t last)
 	}
 }
 
-/* Return: how many entries are of these numbers */
-static size_t count(const struct key_table *t, int64_t first, int64_t last)
+/* Return: how many entries there are from this number on */
+static size_t count(const struct key_table *t, int64_t first)
 {
 	const struct key_entry *entry;
 	size_t at = 0, n = 0;
 
 	while ((entry = key_table_next(t, &at)))
-		n += entry->number >= first && entry->number <= last;
+		n += entry->number >= first;
 	return n;
 }
 
-int key_table_keep(struct key_table *t, int64_t first, int64_t last)
+int key_table_keep_from(struct key_table *t, int64_t first)
 {
-	size_t n = count(t, first, last);
+	size_t n = count(t, first);
 	unsigned int bits = BITS_MIN;
 
 	if (!t->slots)
 		return 0;
 	while (bits < t->bits && n >= (size_t)1 << (bits + 1) >> SPARSE_BITS)
 		bits++;
-	return move(t, bits, first, last);
+	return move(t, bits, first);
 }
 
 void key_table_deinit(struct key_table *t)

@@ -5,8 +5,8 @@
  * Open addressing with linear probing; a key's slot follows from its high bits. So who walks
  * through the slots meets the keys in ascending order, but for the few that found their slot taken,
  * and nothing has to be sorted. Keys must be spread evenly, as digests are. One key may have
- * several numbers. Entries stay where they are until key_table_add() or key_table_keep() moves all
- * of them.
+ * several numbers. Entries stay where they are until key_table_add() or key_table_keep_from() moves
+ * all of them.
  *
  * Private to store/.   Threads: the owner's alone.
  */
@@ -46,8 +46,8 @@ const struct key_entry *key_table_next(const struct key_table *t, size_t *at);
 /* Drop what is of higher numbers. @last: not negative. Cannot fail, and moves nothing. */
 void key_table_drop_behind(struct key_table *t, int64_t last);
 
-/* Drop what is not of these numbers, and slots if there are far too many: all entries move. Return:
- * 0; -ENOMEM: all are still there. */
-int key_table_keep(struct key_table *t, int64_t first, int64_t last);
+/* Drop what is of lower numbers, and slots if there are far too many: all entries move. Return: 0;
+ * -ENOMEM: all are still there. */
+int key_table_keep_from(struct key_table *t, int64_t first);
 
 void key_table_deinit(struct key_table *t);

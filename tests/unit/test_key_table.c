@@ -57,7 +57,8 @@ static void test_an_empty_table(void **state)
 
 	assert_null(key_table_find(t, 0, NULL));
 	assert_null(key_table_next(t, &at));
-	assert_int_equal(key_table_keep(t, 1, 2), 0);
+	key_table_drop_behind(t, 2);
+	assert_int_equal(key_table_keep_from(t, 1), 0);
 	assert_int_equal(t->n, 0);
 }
 
@@ -141,11 +142,12 @@ static void test_what_is_kept(void **state)
 
 	for (int i = 1; i <= N; i++)
 		add(t, key_of((uint64_t)i), i);
-	assert_int_equal(key_table_keep(t, 1000, 1999), 0);
+	key_table_drop_behind(t, 1999);
+	assert_int_equal(key_table_keep_from(t, 1000), 0);
 	assert_int_equal(t->n, 1000);
 	for (int i = 1; i <= N; i++)
 		assert_int_equal(number_of(t, key_of((uint64_t)i)), i >= 1000 && i <= 1999 ? i : 0);
-	assert_int_equal(key_table_keep(t, N, N), 0);
+	assert_int_equal(key_table_keep_from(t, N), 0);
 	assert_int_equal(t->n, 0);
 }
 
@@ -206,13 +208,16 @@ static void test_it_shrinks(void **state)
 		add(t, key_of((uint64_t)i), i);
 	many = t->bits;
 	assert_true(many > few);
-	assert_int_equal(key_table_keep(t, 1, 8 * N), 0);
+	key_table_drop_behind(t, 8 * N);
+	assert_int_equal(key_table_keep_from(t, 1), 0);
 	assert_int_equal(t->bits, many);
-	assert_int_equal(key_table_keep(t, 1, N / 2), 0);
+	key_table_drop_behind(t, N / 2);
+	assert_int_equal(key_table_keep_from(t, 1), 0);
 	assert_true(t->bits > few && t->bits < many);
 	for (int i = 1; i <= N; i++)
 		assert_int_equal(number_of(t, key_of((uint64_t)i)), i <= N / 2 ? i : 0);
-	assert_int_equal(key_table_keep(t, 1, 1), 0);
+	key_table_drop_behind(t, 1);
+	assert_int_equal(key_table_keep_from(t, 1), 0);
 	assert_int_equal(t->bits, few);
 	assert_int_equal(number_of(t, key_of(1)), 1);
 	for (int i = 2; i <= N; i++)
