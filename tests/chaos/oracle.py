@@ -47,6 +47,20 @@ CREATE INDEX IF NOT EXISTS bodies_sha ON bodies (sha);
 CREATE INDEX IF NOT EXISTS sightings_of ON sightings (seq, handler);
 """
 
+
+def not_found(name, rows, number, key_id, also=""):
+    """What is neither in its index nor, complete and not merged, in its run."""
+    return (
+        f"SELECT r.{number}, r.{key_id} FROM store.{rows} AS r, store.{name}_merge"
+        f" WHERE (r.{number} <= merged"
+        f"  OR r.{number} / 1024 < (SELECT max({number}) / 1024 FROM store.{rows}))"
+        f" AND NOT iif(r.{number} <= merged,"
+        f"  EXISTS (SELECT 1 FROM store.{name}_keys AS k"
+        f"   WHERE {also} k.key = id_key(r.{key_id}) AND k.{number} = r.{number}),"
+        f"  EXISTS (SELECT 1 FROM store.{name}_runs AS s WHERE s.run = r.{number} / 1024 AND"
+        f"   substr(s.keys, r.{number} % 1024 * 8 + 1, 8) = id_key_bytes(r.{key_id})))")
+
+
 PROMISES = {
     # 1: what a 200 means
     "a 200 is in the store, under the seq that it told":
@@ -66,15 +80,8 @@ PROMISES = {
         "SELECT seq, key FROM stored WHERE NOT EXISTS (SELECT 1 FROM tries AS t"
         " WHERE t.key = stored.key AND t.sha = stored.sha)",
 
-    # in the index, or in its run when that is complete
     "an event is found by its id":
-        "SELECT e.seq, e.event_id FROM store.events AS e, store.event_merge"
-        " WHERE (e.seq <= merged OR e.seq / 1024 < (SELECT max(seq) / 1024 FROM store.events))"
-        " AND NOT iif(e.seq <= merged,"
-        "  EXISTS (SELECT 1 FROM store.event_keys AS k"
-        "   WHERE k.portion = e.seq / 65536 AND k.key = id_key(e.event_id) AND k.seq = e.seq),"
-        "  EXISTS (SELECT 1 FROM store.event_runs AS r WHERE r.run = e.seq / 1024 AND"
-        "   substr(r.keys, e.seq % 1024 * 8 + 1, 8) = id_key_bytes(e.event_id)))",
+        not_found("event", "events", "seq", "event_id", "k.portion = r.seq / 65536 AND"),
 
     # 3: duplicates and conflicts
     "one post of an event is 'stored', and no second one":
@@ -160,14 +167,7 @@ PROMISES = {
     "an eval_id stands for one evaluation":
         "SELECT eval_id, count(*) AS n FROM store.evaluations GROUP BY eval_id HAVING n > 1",
     "an evaluation is found by its eval_id":
-        "SELECT v.evaluation, v.eval_id FROM store.evaluations AS v, store.evaluation_merge"
-        " WHERE (v.evaluation <= merged"
-        "  OR v.evaluation / 1024 < (SELECT max(evaluation) / 1024 FROM store.evaluations))"
-        " AND NOT iif(v.evaluation <= merged,"
-        "  EXISTS (SELECT 1 FROM store.evaluation_keys AS k"
-        "   WHERE k.key = id_key(v.eval_id) AND k.evaluation = v.evaluation),"
-        "  EXISTS (SELECT 1 FROM store.evaluation_runs AS r WHERE r.run = v.evaluation / 1024 AND"
-        "   substr(r.keys, v.evaluation % 1024 * 8 + 1, 8) = id_key_bytes(v.eval_id)))",
+        not_found("evaluation", "evaluations", "evaluation", "eval_id"),
     "what refers to a row finds it": "PRAGMA store.foreign_key_check",
 }
 

@@ -49,10 +49,7 @@ static void test_the_index_is_made_anew(void **state)
 
 	add_all(w, 1, MANY, 64);
 	assert_true(merged(w) > 0);
-	run_sql(&w->place, "DELETE FROM evaluation_keys; DELETE FROM evaluation_runs;"
-			   "UPDATE evaluation_merge SET merged = 0;"
-			   "DELETE FROM event_keys; DELETE FROM event_runs;"
-			   "UPDATE event_merge SET merged = 0");
+	run_sql(&w->place, EMPTY("evaluation") EMPTY("event"));
 	restart(w);
 	assert_true(MANY - merged(w) <= MERGE_N);
 	assert_many_found(w, MANY);
@@ -65,8 +62,7 @@ static void test_the_index_is_made_anew(void **state)
 static void test_numbers_below_what_is_merged(void **state)
 {
 	struct world *w = *state;
-	struct eval_id id;
-	int64_t last, numbers[5];
+	int64_t last;
 
 	add_all(w, 1, MANY, 64);
 	restart(w);
@@ -76,20 +72,12 @@ static void test_numbers_below_what_is_merged(void **state)
 	commit(w);
 	restart(w);
 	begin(w);
-	for (int i = 0; i < 5; i++)
-		numbers[i] =
-			add_with_key(w, id_of(&id, 2 * MANY + i), id_key(id_of(&id, 2 * MANY + i)));
+	for (int i = 1; i <= 5; i++)
+		add(w, 2 * MANY + i);
 	commit(w);
-	assert_int_equal(numbers[0], last + 1);
 	restart(w);
-	for (int i = 0; i < 5; i++)
-		assert_int_equal(
-			find(w, id_of(&id, 2 * MANY + i), id_key(id_of(&id, 2 * MANY + i))),
-			numbers[i]);
-	for (int i = 0; i < 5; i++) {
-		(void)id_of(&id, 2 * MANY + i);
-		assert_int_equal(seq_of(w, id.text), numbers[i]);
-	}
+	for (int i = 1; i <= 5; i++)
+		assert_is(w, 2 * MANY + i, last + i);
 	assert_all_found(w, last);
 }
 
@@ -97,7 +85,6 @@ static void test_numbers_below_what_is_merged(void **state)
 static void test_numbers_of_runs_that_are_there(void **state)
 {
 	struct world *w = *state;
-	struct eval_id id;
 	int64_t last = 3 * RUN / 2, n = 100;
 
 	add_all(w, 1, 2 * RUN - 1, RUN);
@@ -113,16 +100,8 @@ static void test_numbers_of_runs_that_are_there(void **state)
 		add(w, MANY + i);
 	commit(w);
 	for (int i = 0; i < 2; i++) {
-		for (int64_t k = 1; k <= n; k++) {
-			struct slice eval_id = id_of(&id, MANY + k);
-			int n_rows = 0;
-
-			assert_int_equal(find(w, eval_id, id_key(eval_id)), last + k);
-			assert_int_equal(query_evaluation(w->reader, id.text, count_row, &n_rows),
-					 0);
-			assert_int_equal(n_rows, 1);
-			assert_int_equal(seq_of(w, id.text), last + k);
-		}
+		for (int64_t k = 1; k <= n; k++)
+			assert_is(w, MANY + k, last + k);
 		restart(w);
 	}
 }

@@ -64,11 +64,8 @@ static void lose_some(struct walk *k)
 	char sql[256];
 
 	k->last = MAX_OF(k->last - n, 0);
-	(void)snprintf(sql, sizeof(sql),
-		       "DELETE FROM events WHERE seq > %lld;"
-		       "UPDATE sqlite_sequence SET seq = %lld WHERE name = 'events';"
-		       "DELETE FROM evaluations WHERE evaluation > %lld",
-		       (long long)k->last, (long long)k->last, (long long)k->last);
+	(void)snprintf(sql, sizeof(sql), LOSE("%lld"), (long long)k->last, (long long)k->last,
+		       (long long)k->last);
 	close_writer(k->w);
 	run_sql(&k->w->place, sql);
 	start(k->w, MERGE_N);
@@ -77,11 +74,7 @@ static void lose_some(struct walk *k)
 static void empty_one(struct walk *k)
 {
 	close_writer(k->w);
-	run_sql(&k->w->place, any(k, 2)
-				      ? "DELETE FROM evaluation_keys; DELETE FROM evaluation_runs;"
-					"UPDATE evaluation_merge SET merged = 0"
-				      : "DELETE FROM event_keys; DELETE FROM event_runs;"
-					"UPDATE event_merge SET merged = 0");
+	run_sql(&k->w->place, any(k, 2) ? EMPTY("evaluation") : EMPTY("event"));
 	start(k->w, MERGE_N);
 }
 
@@ -101,17 +94,6 @@ static void step(struct walk *k)
 		empty_one(k);
 }
 
-static void assert_number(struct walk *k, int64_t number, int64_t serial)
-{
-	struct eval_id id;
-	struct slice text = id_of(&id, serial);
-
-	if (find(k->w, text, id_key(text)) != number)
-		fail_msg("evaluation %s is not %lld", id.text, (long long)number);
-	if (seq_of(k->w, id.text) != number)
-		fail_msg("event %s is not %lld", id.text, (long long)number);
-}
-
 /* some anywhere, more of the newer ones, the newest, and one that was rolled back or lost, or is
  * none yet */
 static void look(struct walk *k)
@@ -120,13 +102,13 @@ static void look(struct walk *k)
 		int64_t n = i % 3 == 0 ? k->last : MIN_OF(k->last, 4 * RUN);
 		int64_t number = k->last - any(k, n);
 
-		assert_number(k, number, k->serial_of[number]);
+		assert_is(k->w, k->serial_of[number], number);
 	}
 	if (k->last > 0)
-		assert_number(k, k->last, k->serial_of[k->last]);
+		assert_is(k->w, k->serial_of[k->last], k->last);
 	if (k->last < k->serial && k->serial_of[k->last] != k->serial)
-		assert_number(k, 0, k->serial);
-	assert_number(k, 0, k->serial + 1);
+		assert_unknown(k->w, k->serial);
+	assert_unknown(k->w, k->serial + 1);
 }
 
 static void test_a_walk(void **state)
@@ -143,7 +125,7 @@ static void test_a_walk(void **state)
 			assert_nothing_is_missing(k->w);
 	}
 	for (int64_t number = 1; number <= k->last; number += 7)
-		assert_number(k, number, k->serial_of[number]);
+		assert_is(k->w, k->serial_of[number], number);
 	assert_true(ask_number(k->w, "SELECT merged FROM event_merge") > 10 * MERGE_N);
 	free(k);
 }
