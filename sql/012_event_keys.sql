@@ -2,7 +2,7 @@
 --
 -- Events are found by their event_id as evaluations by their eval_id, over digests
 -- (src/store/id_index.h): a question looks into a portion for each 65536 events, where it had looked
--- into a run for each 4096, and they are written with a third of the bytes.
+-- into a run for each 4096.
 DROP TABLE event_ids;
 
 -- `key`: id_key(event_id), the first 64 bits of its SHA-256. Several events may have the same. Every
