@@ -28,6 +28,13 @@ static size_t edit_distance(struct slice a, struct slice b)
 	return row[b.n];
 }
 
+/* 'check' of 'check-config' */
+static bool is_first_word(struct slice word, struct slice whole)
+{
+	return whole.n > word.n && (whole.p[word.n] == '-' || whole.p[word.n] == '_') &&
+	       slice_eq(word, slice_make(whole.p, word.n));
+}
+
 void nearest_offer(struct nearest *n, const char *candidate)
 {
 	struct slice other = slice_of(candidate);
@@ -35,7 +42,7 @@ void nearest_offer(struct nearest *n, const char *candidate)
 
 	if (n->word.n > LENGTH_MAX || other.n > LENGTH_MAX)
 		return;
-	distance = edit_distance(n->word, other);
+	distance = is_first_word(n->word, other) ? 1 : edit_distance(n->word, other);
 	/* two letters of a very short word may be all of it */
 	if (distance >= n->distance || distance >= other.n)
 		return;

@@ -25,7 +25,7 @@ struct nearest {
 		.word = (text), .distance = NEAREST_MAX_DISTANCE + 1                               \
 	}
 
-/* keep @candidate if it is nearer than what was offered before */
+/* keep @candidate if it is nearer than what was offered before; a name's first word is near */
 void nearest_offer(struct nearest *n, const char *candidate);
 
 /* write " (did you mean 'xyz'?)" or nothing; returns @out */

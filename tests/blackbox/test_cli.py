@@ -74,6 +74,16 @@ def test_a_mistyped_option_is_answered_with_the_nearest(given):
     assert "did you mean '--limit'?" in run_ctl("events", given).err
 
 
+@pytest.mark.parametrize("given, meant", [
+    ("check", "check-config"), ("log", "log-level"), ("evnts", "events")])
+def test_a_mistyped_command_is_answered_with_the_nearest(given, meant):
+    assert f"unknown command '{given}' (did you mean '{meant}'?)" in run_ctl(given).err
+
+
+def test_a_word_that_is_near_nothing_is_answered_with_the_list():
+    assert "unknown command 'c'; 'riskhookctl help' lists them" in run_ctl("c").err
+
+
 def test_help_lists_the_commands(daemon):
     result = run_ctl("--help")
     assert result.code == OK
