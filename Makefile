@@ -461,9 +461,10 @@ fuzz-build:
 fuzz-programs: $(FUZZ_BIN)
 
 # ---- bench -------------------------------------------------------------------------------------
-# Under ten minutes, and 4 GB under build/ while it runs. BENCH_PARTS ("load offered handshake
-# handlers store"), BENCH_SECONDS (3), BENCH_RUNS (3), BENCH_CONNECTIONS ("1 64 256"),
-# BENCH_SERVERS ("nginx riskhookd webhook") and BENCH_STORE_EVENTS (5000000) shorten it.
+# Under ten minutes, and 4 GB under build/ while it runs. BENCH_PARTS ("load handlers offered
+# handshake connections load handlers store", one round of it), BENCH_SECONDS (3), BENCH_RUNS (3
+# rounds), BENCH_CONNECTIONS ("1 256"), BENCH_SERVERS ("nginx riskhookd webhook") and
+# BENCH_STORE_EVENTS (5000000) shorten it.
 # BENCH_IDS=sequential shows what scattered ids cost.
 
 .PHONY: bench

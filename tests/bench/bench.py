@@ -1,25 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
 """make bench: riskhookd, nginx `return 200` and webhook under the same load, in one run.
 
-    load      as fast as answers come, keep-alive, at several numbers of connections
-    offered   2,000 events a second, whatever the server does
-    handshake a new TLS connection, with a full handshake, for each event; the latencies are from
-              the request on
-    handlers  three handlers match each event, beside none
-    store     millions of events in the store, beside an empty one
+    load        as fast as answers come, keep-alive, 64 connections
+    handlers    three handlers match each event, or one that is a script and computes; beside none
+    offered     2,000 events a second, whatever the server does
+    handshake   a new TLS connection, with a full handshake, for each event; the latencies are from
+                the request on
+    connections fewer and more of them than 64
+    store       millions of events in the store, beside an empty one
 
 Everything is on loopback and the load generator shares the cores, so the ratios say more than
 the rates. The servers of a cell run one right after the other, and its repetitions minutes apart,
-each with all other cells between: a machine that is quicker for a minute is so in one of them.
+each with other cells between: a machine that is quicker for a minute is so in one of them.
+load and handlers have twice as many, as their ratios come nearest to what is to be reached.
 
 Exit status: 0, or 1 when riskhookd answered with errors or when a 200 has no row in the store; a
 target that is missed is only reported.
 
-BENCH_SECONDS (3) a run, BENCH_RUNS (3), BENCH_CONNECTIONS ("1 64 256"), BENCH_SERVERS,
-BENCH_STORE_EVENTS (5000000), BENCH_PARTS ("load offered handshake handlers store"), BENCH_IDS
-("scattered", as real ones are; "sequential").
+BENCH_SECONDS (3) a run, BENCH_RUNS (3) of all the parts, BENCH_CONNECTIONS ("1 256"),
+BENCH_SERVERS, BENCH_STORE_EVENTS (5000000), BENCH_PARTS (in their order, "load handlers offered
+handshake connections load handlers store"), BENCH_IDS ("scattered", as real ones are;
+"sequential").
 """
 
+import collections
 import contextlib
 import json
 import os
@@ -42,14 +46,16 @@ BUILD = os.path.join(ROOT, "build")
 BODIES = {"2.8 KB": "evaluation_completed.json", "46 KB": "evaluation_completed_large.json"}
 WARM_UP_SECONDS = 1
 OFFERED_RATE = 2000
+SCRIPT = "/usr/bin/python3 -c pass" # for each event, some 40 ms of a processor
 
 SECONDS = int(os.environ.get("BENCH_SECONDS", "3"))
 RUNS = int(os.environ.get("BENCH_RUNS", "3"))
-CONNECTIONS = [int(n) for n in os.environ.get("BENCH_CONNECTIONS", "1 64 256").split()]
+CONNECTIONS = [int(n) for n in os.environ.get("BENCH_CONNECTIONS", "1 256").split()]
 NAMES = os.environ.get("BENCH_SERVERS", "nginx riskhookd webhook").split()
 STORE_EVENTS = int(os.environ.get("BENCH_STORE_EVENTS", "5000000"))
 IDS = os.environ.get("BENCH_IDS", "scattered") # read by post.lua
-PARTS = os.environ.get("BENCH_PARTS", "load offered handshake handlers store").split()
+PARTS = os.environ.get("BENCH_PARTS", "load handlers offered handshake connections load handlers"
+                       " store").split()
 
 
 class Bench:
@@ -58,7 +64,7 @@ class Bench:
         self.certificate, self.key = make_certificate(folder)
         self.generator = {}
         self.history = None # path of the store with millions of events
-        self.repetition = 0
+        self.repetition = 0 # of the part that runs
         self.runs = Runs()
         self.wrong = []
 
@@ -67,20 +73,27 @@ class Bench:
         place = tempfile.mkdtemp(prefix=f"{name}-", dir=self.folder)
         return SERVERS[name](os.path.join(place, "server"), self.certificate, self.key, **options)
 
-    # --- the parts, once each in a repetition ---
+    # --- the parts ---
 
     def repeat(self, parts):
-        for self.repetition in range(RUNS):
-            for part in parts:
-                part(self)
+        done = collections.Counter()
+        for part in parts * RUNS:
+            self.repetition = done[part]
+            part(self)
+            done[part] += 1
 
     def load(self):
         if "nginx" in NAMES and not self.generator:
             self.generator = {body: self._generator(body) for body in BODIES}
         for body in BODIES:
+            for name in self._each(f"{body}, 64 connections"):
+                self.measure(self.server(name), "load", body=body)
+
+    def connections(self):
+        for body in BODIES:
             for connections in CONNECTIONS:
                 for name in self._each(f"{body}, {connections} connections"):
-                    if name != "webhook" or connections == 64:
+                    if name != "webhook":
                         self.measure(self.server(name), "load", body=body, connections=connections)
 
     def offered(self):
@@ -97,16 +110,19 @@ class Bench:
     def handlers(self):
         sockets = [os.path.join(self.folder, name) for name in ("plain.sock", "filtered.sock")]
         handlers = {
-            "program": {"type": "exec", "command": "/bin/true"},
-            "plain": {"type": "unix", "socket": sockets[0]},
-            "filtered": {"type": "unix", "socket": sockets[1],
-                         "filter": '.data.decision == "REVIEW"'},
+            "riskhookd": {},
+            "3 handlers": {
+                "program": {"type": "exec", "command": "/bin/true"},
+                "plain": {"type": "unix", "socket": sockets[0]},
+                "filtered": {"type": "unix", "socket": sockets[1],
+                             "filter": '.data.decision == "REVIEW"'},
+            },
+            "a script": {"script": {"type": "exec", "command": SCRIPT}},
         }
         with consumer(sockets[0]), consumer(sockets[1]):
-            for name in self._each("handlers", ["riskhookd", "3 handlers"]):
-                options = {"handlers": handlers} if name == "3 handlers" else {}
-                self.measure(self.server("riskhookd", **options), "handlers", base="riskhookd",
-                             label=name)
+            for name in self._each("handlers", handlers):
+                self.measure(self.server("riskhookd", handlers=handlers[name]), "handlers",
+                             base="riskhookd", label=name)
 
     def store(self):
         self.history = self.history or self._write_history()
@@ -126,7 +142,7 @@ class Bench:
         return new.store
 
     def _each(self, text, names=None):
-        progress(f"{text}, {self.repetition + 1} of {RUNS} ...")
+        progress(f"{text}, run {self.repetition + 1} ...")
         return names or NAMES
 
     # --- one run ---
@@ -250,7 +266,7 @@ def show(bench, facts, rows):
 
 def main():
     parts = {name: getattr(Bench, name) for name in
-             ("load", "offered", "handshake", "handlers", "store")}
+             ("load", "handlers", "offered", "handshake", "connections", "store")}
     for variable, given, known in (("SERVERS", NAMES, SERVERS), ("PARTS", PARTS, parts),
                                    ("IDS", [IDS], ("scattered", "sequential"))):
         if unknown := set(given) - set(known):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The figures of all runs, as tables for people."""
 
-from runs import spread
+from runs import Runs, spread
 
 COLUMNS = ("case", "body", "conns", "server", "rate/s", "ratio", "spread", "p50 ms", "p90 ms",
            "p99 ms", "p99.9 ms", "errors", "peak MiB")
@@ -60,10 +60,13 @@ def late_text(rows):
 
 def delivered_text(runs):
     """How far the handlers had come when the load ended; only the acknowledged rate is measured."""
-    return [f"{run['case']}, run {run['repetition'] + 1}: {run['stored']:,} events, the "
-            "warm-up's with them; deliveries taken so far: " +
-            ", ".join(f"{name} {n:,}" for name, n in run["delivered"].items())
-            for run in runs if "delivered" in run]
+    delivered = Runs(run for run in runs if "delivered" in run)
+    for (case, server), group in delivered.groups("case", "server").items():
+        taken = ", ".join(
+            f"{name} {spread([run['delivered'][name] for run in group])['median']:,.0f}"
+            for name in group[0]["delivered"])
+        yield (f"{case}, {server}: {spread(group.values('stored'))['median']:,.0f} events, the "
+               f"warm-up's with them, of which were delivered so far: {taken} (medians)")
 
 
 def machine_text(machine):
