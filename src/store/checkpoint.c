@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/log.h"
 #include "util/thread.h"
 
 #ifndef WAL_PAGES_BULK       /* the power-loss test wants checkpoints from small files, too */
@@ -27,6 +28,7 @@ enum stage {
 	IDLE,      /* the WAL is short */
 	BULK,      /* the thread copies */
 	BULK_DONE, /* the store thread copies the rest */
+	BULK_FAILED,
 	STOPPING,
 };
 
@@ -65,25 +67,61 @@ static int on_wal_commit(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
-/* Busy and I/O errors are no reason to stop: the WAL stays valid and the next round tries again.
- * Return: pages of the WAL that are copied, 0 when it failed */
-static int checkpoint(sqlite3 *db)
+/* What the wal-index says of frames that are in the database already: none is. SQLite has no call
+ * for it; the format is promised, https://www.sqlite.org/walformat.html, "WAL-Index File Format".
+ */
+static void copy_all_again(sqlite3 *db)
 {
-	int n_copied = 0;
-	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, &n_copied);
+	const int checkpoint_lock = 1, n_backfill_at = 96, size = 32768;
+	volatile void *index = NULL;
+	sqlite3_file *file = NULL;
 
-	return rc == SQLITE_OK ? MAX_OF(n_copied, 0) : 0;
+	if (sqlite3_file_control(db, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+	    !file || !file->pMethods || file->pMethods->iVersion < 2 ||
+	    file->pMethods->xShmMap(file, 0, size, 0, &index) != SQLITE_OK || !index ||
+	    file->pMethods->xShmLock(file, checkpoint_lock, 1,
+				     SQLITE_SHM_LOCK | SQLITE_SHM_EXCLUSIVE) != SQLITE_OK) {
+		log_error("the store's log cannot be copied anew; restart riskhookd");
+		return;
+	}
+	__atomic_store_n((volatile uint32_t *)index + n_backfill_at / sizeof(uint32_t), 0,
+			 __ATOMIC_SEQ_CST);
+	(void)file->pMethods->xShmLock(file, checkpoint_lock, 1,
+				       SQLITE_SHM_UNLOCK | SQLITE_SHM_EXCLUSIVE);
+}
+
+/* The system tells once of pages that it could not write, and counts them as written from then on
+ * (fsync(2)). SQLite counts frames as copied when it has passed them to the system, and syncs with
+ * the last. So whenever one of the two fails, all is copied again. */
+static void note_failure(sqlite3 *db, int rc)
+{
+	log_error("the store's log cannot be copied into the database: %s; it is kept and all of "
+		  "it copied again",
+		  error_name(db_errno(rc)));
+	copy_all_again(db);
+}
+
+/* Errors are no reason to stop: the WAL stays valid and the next round tries again.
+ * @ret_n: pages of the WAL that are copied. Return: false when it failed */
+static bool checkpoint(sqlite3 *db, int *ret_n)
+{
+	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, ret_n);
+
+	if (rc != SQLITE_OK)
+		*ret_n = 0;
+	if (rc == SQLITE_OK || rc == SQLITE_BUSY)
+		return true;
+	note_failure(db, rc);
+	return false;
 }
 
 static _Thread_local struct checkpointer *checkpointer_of_thread;
 
-/* SQLite syncs the database with the last page alone, which would be in the store thread. An error
- * is met again there: the pages are not counted as copied before that sync. */
-static void sync_database(struct checkpointer *c)
+/* SQLite syncs the database with the last page alone, which would be in the store thread. */
+static int sync_database(struct checkpointer *c)
 {
 	c->unsynced = 0;
-	if (c->file)
-		(void)c->real->xSync(c->file, SQLITE_SYNC_NORMAL);
+	return c->file ? c->real->xSync(c->file, SQLITE_SYNC_NORMAL) : SQLITE_OK;
 }
 
 static int paced_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 at)
@@ -92,8 +130,8 @@ static int paced_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 a
 	int rc = c->real->xWrite(file, p, n, at);
 
 	c->unsynced += n;
-	if (c->unsynced >= c->sync_every)
-		sync_database(c);
+	if (rc == SQLITE_OK && c->unsynced >= c->sync_every)
+		rc = sync_database(c);
 	return rc;
 }
 
@@ -117,26 +155,41 @@ static void end_pacing(struct checkpointer *c)
 		c->file->pMethods = c->real;
 }
 
-/* until few pages are left */
-static void copy_bulk(struct checkpointer *c)
+static bool copy_round(struct checkpointer *c, int *ret_n)
+{
+	int rc;
+
+	if (!checkpoint(c->db, ret_n))
+		return false;
+	rc = sync_database(c);
+	if (rc != SQLITE_OK)
+		note_failure(c->db, rc);
+	return rc == SQLITE_OK;
+}
+
+/* until few pages are left; Return: false when something failed */
+static bool copy_bulk(struct checkpointer *c)
 {
 	int64_t now_ms = clock_monotonic_ms();
 
 	c->sync_every = now_ms - c->began_at_ms < HURRY_MS ? SYNC_EVERY_IN_HURRY : SYNC_EVERY;
 	c->began_at_ms = now_ms;
 	for (int round = 0; round < ROUNDS_MAX; round++) {
-		int n_copied = checkpoint(c->db);
+		int n_copied;
 
-		sync_database(c);
+		if (!copy_round(c, &n_copied))
+			return false;
 		if (atomic_load_explicit(&c->wal_pages, memory_order_relaxed) - n_copied <=
 		    REST_PAGES)
 			break;
 	}
+	return true;
 }
 
 static void *checkpointer_run(void *arg)
 {
 	struct checkpointer *c = arg;
+	bool done;
 
 	thread_yield_to_others(THREAD_NICE);
 	begin_pacing(c);
@@ -147,10 +200,10 @@ static void *checkpointer_run(void *arg)
 			continue;
 		}
 		mutex_unlock(&c->mx);
-		copy_bulk(c);
+		done = copy_bulk(c);
 		mutex_lock(&c->mx);
 		if (c->stage == BULK)
-			c->stage = BULK_DONE;
+			c->stage = done ? BULK_DONE : BULK_FAILED;
 	}
 	mutex_unlock(&c->mx);
 	end_pacing(c);
@@ -194,7 +247,8 @@ int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_ch
 	return 0;
 }
 
-/* A reader that stays keeps the WAL from starting anew: try again with some more pages. */
+/* A reader that stays, or a failure, keeps the WAL from starting anew: try again with some more
+ * pages. */
 static void plan_next(struct checkpointer *c, int wal_pages)
 {
 	c->begin_at = wal_pages < WAL_PAGES_BULK ? WAL_PAGES_BULK : wal_pages + WAL_PAGES_AGAIN;
@@ -204,6 +258,8 @@ static void plan_next(struct checkpointer *c, int wal_pages)
 void checkpointer_after_commit(struct checkpointer *c)
 {
 	int wal_pages = atomic_load_explicit(&c->wal_pages, memory_order_relaxed);
+	bool is_rest_due = false;
+	int n_copied;
 
 	if (c->is_over)
 		plan_next(c, wal_pages);
@@ -213,13 +269,14 @@ void checkpointer_after_commit(struct checkpointer *c)
 	if (c->stage == IDLE) {
 		c->stage = BULK;
 		pthread_cond_signal(&c->changed);
-	} else if (c->stage == BULK_DONE) {
+	} else if (c->stage == BULK_DONE || c->stage == BULK_FAILED) {
+		is_rest_due = c->stage == BULK_DONE;
 		c->stage = IDLE;
 		c->is_over = true;
 	}
 	mutex_unlock(&c->mx);
-	if (c->is_over)
-		(void)checkpoint(c->store_db);
+	if (is_rest_due)
+		(void)checkpoint(c->store_db, &n_copied); /* has told of a failure */
 }
 
 void checkpointer_free(struct checkpointer *c)

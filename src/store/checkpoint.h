@@ -7,6 +7,9 @@
  * a WAL that keeps growing, so the store thread copies the short rest itself, between two commits;
  * after that the next commit starts the WAL anew.
  *
+ * When the database cannot be written or synced, the WAL is kept and all of it copied again: the
+ * system tells only once of pages that it could not write (fsync(2)).
+ *
  * Private to store/.   Threads: checkpointer_after_commit() from the store thread, the rest from
  * its maker.
  */

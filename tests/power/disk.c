@@ -22,6 +22,8 @@ static struct {
 	/* shared, under mx */
 	pthread_mutex_t mx;
 	bool is_recording;
+	bool has_wal; /* DISK_FAILS_DATABASE_SYNC: from here on it fails */
+	long n_database_syncs;
 	enum disk_honesty honesty;
 	char paths[DISK_NAMES][256];
 	int inodes[DISK_NAMES]; /* -1: there is no such file */
@@ -136,11 +138,35 @@ static int file_truncate(sqlite3_file *file, sqlite3_int64 size)
 	return rc;
 }
 
+static bool is_wal(const struct file *f)
+{
+	return strcmp(disk_suffixes[f->name], "-wal") == 0;
+}
+
 static bool is_honoured(const struct file *f)
 {
 	if (disk.honesty == DISK_IGNORES_WAL_SYNC)
-		return strcmp(disk_suffixes[f->name], "-wal") != 0;
-	return disk.honesty == DISK_HONEST;
+		return !is_wal(f);
+	return disk.honesty != DISK_IGNORES_SYNC;
+}
+
+/* Return: SQLITE_OK, or what is to be said of a sync that the log has as failed */
+static int fail_sometimes(const struct file *f, size_t since)
+{
+	int rc = SQLITE_OK;
+
+	if (disk.honesty != DISK_FAILS_DATABASE_SYNC || f->name < 0 || !disk.is_recording)
+		return rc;
+	mutex_lock(&disk.mx);
+	if (is_wal(f)) {
+		disk.has_wal = true;
+	} else if (disk.has_wal && ++disk.n_database_syncs % 4 == 0) {
+		append((struct disk_record){
+			.event = DISK_SYNC_FAILED, .inode = f->inode, .since = since});
+		rc = SQLITE_IOERR_FSYNC;
+	}
+	mutex_unlock(&disk.mx);
+	return rc;
 }
 
 static int file_sync(sqlite3_file *file, int flags)
@@ -152,6 +178,8 @@ static int file_sync(sqlite3_file *file, int flags)
 
 	disk_syscalls_begin_sync();
 	rc = disk_syscalls_sync_fault();
+	if (rc == SQLITE_OK)
+		rc = fail_sometimes(f, since);
 	if (rc == SQLITE_OK && disk.is_recording)              /* the power is not cut for real, */
 		rc = f->real->pMethods->xSync(f->real, flags); /* this tells of the folder */
 	with_folder = disk_syscalls_end_sync();
@@ -342,6 +370,7 @@ size_t disk_record(const char *path, enum disk_honesty honesty)
 	disk_forget();
 	disk.n_inodes = 0;
 	disk.honesty = honesty;
+	disk.has_wal = false;
 	disk.is_recording = true;
 	for (int i = 0; i < DISK_NAMES; i++) {
 		(void)snprintf(disk.paths[i], sizeof(disk.paths[i]), "%s%s", path,

@@ -27,6 +27,7 @@ enum disk_event {
 	DISK_WRITE,       /* inode, offset, bytes */
 	DISK_TRUNCATE,    /* inode, offset: the new size */
 	DISK_SYNC,        /* inode: what was written before `since` is on disk */
+	DISK_SYNC_FAILED, /* inode: what was written before `since` and not synced is lost */
 	DISK_SYNC_FOLDER, /* what was created and deleted before `since` is on disk */
 	DISK_NOTE,        /* of the test: note, number */
 };
@@ -48,9 +49,12 @@ struct disk_record {
 enum { DISK_NAMES = 3 };
 extern const char *const disk_suffixes[DISK_NAMES];
 
-/* how the disk treats a sync; all but the first lose data, and tests must notice */
+/* how the disk treats a sync; all but the first two lose data, and tests must notice */
 enum disk_honesty {
 	DISK_HONEST,
+	/* one of four syncs of the database fails while there is a WAL. The pages then count as
+	 * written, so that no later sync writes them: fsync(2), "EIO". */
+	DISK_FAILS_DATABASE_SYNC,
 	DISK_IGNORES_SYNC,     /* as if PRAGMA synchronous=OFF */
 	DISK_IGNORES_WAL_SYNC, /* as if =NORMAL, and worse: nor is it synced before a checkpoint */
 };

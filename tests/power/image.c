@@ -159,6 +159,23 @@ static void sync_inode(struct image *image, struct inode *inode, size_t since)
 	inode->pending.n = kept;
 }
 
+/* The bytes never come, though a later sync succeeds; the size is kept elsewhere. */
+static void lose_writes(struct image *image, struct inode *inode, size_t since)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < inode->pending.n; i++) {
+		size_t record = inode->pending.records[i];
+		const struct disk_record *r = &image->records[record];
+
+		if (record >= since)
+			inode->pending.records[kept++] = record;
+		else if (r->event == DISK_TRUNCATE || (size_t)r->offset + r->n > inode->synced.n)
+			resize(&inode->synced, (size_t)r->offset + r->n, NULL);
+	}
+	inode->pending.n = kept;
+}
+
 static int inode_after(const struct disk_record *r)
 {
 	return r->event == DISK_CREATE ? r->inode : -1;
@@ -198,6 +215,9 @@ static void take_record(struct image *image, size_t i)
 		break;
 	case DISK_SYNC:
 		sync_inode(image, &image->inodes[r->inode], r->since);
+		break;
+	case DISK_SYNC_FAILED:
+		lose_writes(image, &image->inodes[r->inode], r->since);
 		break;
 	case DISK_SYNC_FOLDER:
 		sync_folder(image, r->since);

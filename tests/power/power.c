@@ -5,8 +5,9 @@
  *
  * A round runs the workload on a disk that remembers (disk.h), cuts the power at random moments of
  * its log, and checks each disk that the cut may leave (image.h). The next round begins from one of
- * those disks, so that recoveries are cut as well. Then three mistakes are made on purpose, and
- * each must be caught: a test that cannot fail proves nothing.
+ * those disks, so that recoveries are cut as well. So it does with a database whose syncs fail now
+ * and then. After that three mistakes are made on purpose, and each must be caught: a test that
+ * cannot fail proves nothing.
  *
  * environment: RISKHOOK_POINTS (500) cut points, RISKHOOK_SEED
  */
@@ -39,6 +40,7 @@ struct trial {
 
 static const struct trial trials[] = {
 	{"what was acknowledged survives a power cut", DISK_HONEST, false, false},
+	{"and a database whose syncs fail now and then", DISK_FAILS_DATABASE_SYNC, false, false},
 	{"a disk that ignores every sync is caught", DISK_IGNORES_SYNC, false, true},
 	{"a WAL that is not synced is caught", DISK_IGNORES_WAL_SYNC, false, true},
 	{"an acknowledgement before the commit is caught", DISK_HONEST, true, true},
@@ -168,9 +170,10 @@ static bool run_trial(struct bench *b, const struct trial *trial, long points)
 		r = run_round(b, trial, (size_t)MIN_OF(points - b->n_points, POINTS_A_ROUND));
 	}
 	(void)printf(
-		"# %ld cut points, promises broken at %ld; %ld writes, %ld syncs, %ld promises\n",
+		"# %ld cut points, promises broken at %ld; %ld writes, %ld syncs, %ld failed, %ld "
+		"promises\n",
 		b->n_points, b->n_broken, b->n_events[DISK_WRITE], b->n_events[DISK_SYNC],
-		b->n_events[DISK_NOTE]);
+		b->n_events[DISK_SYNC_FAILED], b->n_events[DISK_NOTE]);
 	return r == 0 && (b->n_broken > 0) == trial->must_fail;
 }
 
