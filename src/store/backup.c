@@ -135,6 +135,39 @@ static int publish(const char *path, const struct backup_request *request, struc
 	return 0;
 }
 
+static bool is_same_file(const char *a, const char *b)
+{
+	struct stat of_a, of_b;
+
+	return stat(a, &of_a) == 0 && stat(b, &of_b) == 0 && of_a.st_dev == of_b.st_dev &&
+	       of_a.st_ino == of_b.st_ino;
+}
+
+/* A store that is in use must not get another file under its name, nor a copy a WAL that is not
+ * its own. */
+static int check_target(const struct backup_request *request, struct error *e)
+{
+	static const char *const suffixes[] = {"", "-wal", "-shm", ".lock"};
+	char path[4096];
+
+	for (size_t i = 0; i < ARRAY_SIZE(suffixes); i++) {
+		(void)snprintf(path, sizeof(path), "%s%s", request->store, suffixes[i]);
+		if (is_same_file(path, request->file))
+			return error_set(e, -EINVAL, "'%s' is the store itself; name another file",
+					 request->file);
+	}
+	(void)snprintf(path, sizeof(path), "%s-wal", request->file);
+	if (access(path, F_OK) == 0)
+		return error_set(e, -EINVAL,
+				 "'%s' is there, so '%s' is a store in use or what is left of one; "
+				 "name another file",
+				 path, request->file);
+	if (!request->overwrite && access(request->file, F_OK) == 0)
+		return error_set(e, -EEXIST, "'%s' is there already; --force replaces it",
+				 request->file);
+	return 0;
+}
+
 static int copy_store(const struct backup_request *request, const char *path,
 		      struct backup_facts *ret, struct error *e)
 {
@@ -166,12 +199,12 @@ int backup_make(const struct backup_request *request, struct backup_facts *ret, 
 	char path[4096];
 	int n, r;
 
-	if (!request->overwrite && access(request->file, F_OK) == 0)
-		return error_set(e, -EEXIST, "'%s' is there already; --force replaces it",
-				 request->file);
 	n = snprintf(path, sizeof(path), "%s.%d.tmp", request->file, (int)getpid());
 	if (n < 0 || (size_t)n >= sizeof(path))
 		return error_set(e, -ENAMETOOLONG, "the file's name is too long");
+	r = check_target(request, e);
+	if (r < 0)
+		return r;
 	r = copy_store(request, path, ret, e);
 	(void)unlink(path); /* it has its name, or is of no use */
 	return r;

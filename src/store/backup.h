@@ -35,8 +35,8 @@ struct backup_facts {
  * checked (integrity, and as many events, deliveries and attempts as that transaction saw), and
  * only then given its name: a file of that name is a good copy, or the one that was there before.
  *
- * Return: 0; -EEXIST when the file is there and not to be overwritten; another negative errno. The
- * sentence is in @e.
+ * Return: 0; -EEXIST when the file is there and not to be overwritten; -EINVAL when it is the store
+ * or has a WAL beside it, whatever @overwrite says; another negative errno. The sentence is in @e.
  */
 int backup_make(const struct backup_request *request, struct backup_facts *ret,
 		struct error *e) MUST_USE;

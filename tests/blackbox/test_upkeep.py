@@ -83,6 +83,32 @@ def test_a_backup_is_not_written_over_another(make_daemon, folder):
     assert sorted(folder.iterdir()) == [copy]
 
 
+@pytest.mark.parametrize("name", ["events.db", "./events.db", "link.db", "events.db-wal",
+                                  "events.db-shm", "events.db.lock"])
+def test_a_backup_does_not_replace_the_store(make_daemon, name):
+    daemon = make_daemon()
+    raw = body()
+    daemon.stored(raw)
+    (daemon.folder / "link.db").symlink_to(daemon.config.store)
+    refused = daemon.ctl("backup", f"{daemon.folder}/{name}", "--force")
+    assert refused.code == FAILED and "is the store itself" in refused.err
+    daemon.kill9()
+    daemon.start()
+    assert daemon.post(raw).result == "duplicate"
+
+
+def test_a_backup_does_not_replace_the_store_of_another_daemon(make_daemon):
+    daemon, other = make_daemon(), make_daemon()
+    raw = body()
+    other.stored(raw)
+    daemon.stored(body())
+    refused = daemon.ctl("backup", other.config.store, "--force")
+    assert refused.code == FAILED and "a store in use" in refused.err
+    other.kill9()
+    other.start()
+    assert other.post(raw).result == "duplicate"
+
+
 def test_a_backup_that_cannot_be_written_leaves_nothing(make_daemon, folder):
     daemon = make_daemon()
     daemon.stored(body())
