@@ -144,6 +144,11 @@ static int write_batch(struct store *s, struct list *batch)
 	bool moves = must_move(s, batch);
 	int r;
 
+	if (store_file_is_lost(s->db)) {
+		(void)snprintf(s->failure, sizeof(s->failure),
+			       "its file was deleted, renamed or replaced");
+		return -ESTALE;
+	}
 	r = writer_begin(s->writer);
 	if (r < 0)
 		return r;

@@ -4,10 +4,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <time.h>
 
 #include "store/schema.h"
+#include "util/cleanup.h"
 #include "util/fd.h"
 
 #define STORE_MODE    0640 /* personal data: never for others */
@@ -30,26 +32,6 @@ static int wait_for_lock(int fd)
 	return 0;
 }
 
-/* a second daemon on the same store would deliver everything twice */
-int store_file_lock(const char *path, int *ret_fd, struct error *e)
-{
-	char lock_path[4096];
-	int n, r;
-
-	n = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-	if (n < 0 || (size_t)n >= sizeof(lock_path))
-		return error_set(e, -ENAMETOOLONG, "[store] path is too long");
-	*ret_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
-	if (*ret_fd < 0)
-		return error_set(e, -errno,
-				 "cannot create '%s': %s; its folder must exist and be writable",
-				 lock_path, error_name(errno));
-	r = wait_for_lock(*ret_fd);
-	if (r < 0)
-		return error_set(e, r, "another riskhookd is using '%s'; stop it first", path);
-	return 0;
-}
-
 /* SQLite would create it readable by everybody */
 static int create_private(const char *path, struct error *e)
 {
@@ -59,6 +41,41 @@ static int create_private(const char *path, struct error *e)
 		return error_set(e, -errno, "cannot open '%s': %s%s", path, error_name(errno),
 				 db_advice(-errno));
 	fd_close(fd);
+	return 0;
+}
+
+int store_file_open_lock(const char *path, int *ret_fd, struct error *e)
+{
+	_cleanup_(freep)
+	char *real = realpath(path, NULL);
+	char lock_path[4096];
+	int n;
+
+	if (!real)
+		return error_set(e, -errno, "cannot find '%s': %s", path, error_name(errno));
+	n = snprintf(lock_path, sizeof(lock_path), "%s.lock", real);
+	if (n < 0 || (size_t)n >= sizeof(lock_path))
+		return error_set(e, -ENAMETOOLONG, "[store] path is too long");
+	*ret_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
+	if (*ret_fd < 0)
+		return error_set(e, -errno,
+				 "cannot create '%s': %s; its folder must exist and be writable",
+				 lock_path, error_name(errno));
+	return 0;
+}
+
+/* a second daemon on the same store would deliver everything twice */
+int store_file_lock(const char *path, int *ret_fd, struct error *e)
+{
+	int r = create_private(path, e);
+
+	if (r == 0)
+		r = store_file_open_lock(path, ret_fd, e);
+	if (r < 0)
+		return r;
+	r = wait_for_lock(*ret_fd);
+	if (r < 0)
+		return error_set(e, r, "another riskhookd is using '%s'; stop it first", path);
 	return 0;
 }
 
@@ -102,12 +119,17 @@ static int check_modes(sqlite3 *db, const char *path, struct error *e)
 
 int store_file_open(const char *path, sqlite3 **ret_db, struct error *e)
 {
-	int r;
+	int r = db_open(path, SQLITE_OPEN_READWRITE, ret_db, e);
 
-	r = create_private(path, e);
-	if (r == 0)
-		r = db_open(path, SQLITE_OPEN_READWRITE, ret_db, e);
 	if (r == 0)
 		r = set_up(*ret_db, path, e);
 	return r < 0 ? r : check_modes(*ret_db, path, e);
+}
+
+bool store_file_is_lost(sqlite3 *db)
+{
+	int has_moved = 0;
+
+	return sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &has_moved) == SQLITE_OK &&
+	       has_moved;
 }

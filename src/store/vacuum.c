@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -10,6 +8,7 @@
 #include "store/db.h"
 #include "store/gauge.h"
 #include "store/schema.h"
+#include "store/store_file.h"
 #include "util/fd.h"
 
 #define WORTH_PERCENT 25
@@ -18,15 +17,11 @@
  */
 static int take_lock(const char *path, struct error *e)
 {
-	char lock_path[4096];
-	int n = snprintf(lock_path, sizeof(lock_path), "%s.lock", path);
-	int fd;
+	int fd, r;
 
-	if (n < 0 || (size_t)n >= sizeof(lock_path))
-		return error_set(e, -ENAMETOOLONG, "[store] path is too long");
-	fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-	if (fd < 0)
-		return error_set(e, -errno, "cannot open '%s': %s", lock_path, error_name(errno));
+	r = store_file_open_lock(path, &fd, e);
+	if (r < 0)
+		return r;
 	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
 		return fd;
 	fd_close(fd);

@@ -135,6 +135,35 @@ def test_a_backup_can_be_restored(make_daemon, folder):
 
 # a store that cannot be used
 
+def test_a_second_daemon_is_refused_whatever_it_calls_the_store(make_daemon):
+    daemon = make_daemon()
+    link = daemon.folder / "link.db"
+    link.symlink_to(daemon.config.store)
+    for path in (daemon.config.store, link):
+        second = make_daemon({"store": {"path": path}}, start=False)
+        with pytest.raises(DaemonFailed) as failure:
+            second.start()
+        assert "another riskhookd is using" in failure.value.output
+        refused = second.ctl("vacuum", "--force")
+        assert refused.code == FAILED and "stop it first" in refused.err
+
+
+def test_a_store_that_lost_its_name_takes_nothing(make_daemon):
+    """What is written to a file without a name is gone with the daemon."""
+    daemon = make_daemon()
+    daemon.stored(body())
+    away = daemon.folder / "away.db"
+    daemon.config.store.rename(away)
+    raw = body()
+    assert daemon.post(raw).status == 503
+    daemon.config.store.touch()
+    assert daemon.post(raw).status == 503
+    wait_until(lambda: "deleted, renamed or replaced" in daemon.log())
+    assert daemon.admin("/readyz").status == 503
+    away.rename(daemon.config.store)
+    assert daemon.post(raw).result == "stored"
+    assert daemon.admin("/readyz").status == 200
+
 def test_a_damaged_store_is_told_with_a_way_out(make_daemon):
     daemon = make_daemon(start=False)
     daemon.config.store.write_bytes(b"no database at all " * 1000)
