@@ -21,8 +21,10 @@
 #define SYNC_EVERY_IN_HURRY (1024 * 1024)
 #define HURRY_MS            2000
 
-#define REST_PAGES 64 /* so few are left to the store thread: about a millisecond */
-#define ROUNDS_MAX 8  /* with a reader that stays, or a disk that is slower than the commits */
+#define REST_PAGES    64  /* so few are left to the store thread: about a millisecond */
+#define EMPTY_WAIT_MS 100 /* for readers, while no commit can begin */
+
+#define ROUNDS_MAX 8 /* with a reader that stays, or a disk that is slower than the commits */
 
 enum stage {
 	IDLE,      /* the WAL is short */
@@ -218,6 +220,24 @@ static int open_connection(const char *path, sqlite3 **ret_db)
 	if (r == 0)
 		r = db_exec(*ret_db, "PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0");
 	return r;
+}
+
+int checkpoint_empty_wal(const char *path)
+{
+	_cleanup_(sqlite3_closep)
+	sqlite3 *db = NULL;
+	int r, rc, n_copied;
+
+	r = open_connection(path, &db);
+	if (r < 0)
+		return r;
+	if (!checkpoint(db, &n_copied)) /* the bulk, while commits go on */
+		return -EIO;
+	(void)sqlite3_busy_timeout(db, EMPTY_WAIT_MS); /* fails only for a closed connection */
+	rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+	if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+		note_failure(db, rc);
+	return db_errno(rc);
 }
 
 int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_checkpointer,

@@ -27,5 +27,15 @@ int checkpointer_new(const char *path, sqlite3 *db, struct checkpointer **ret_ch
  * the next commit. */
 void checkpointer_after_commit(struct checkpointer *c);
 
+/**
+ * checkpoint_empty_wal() - copy the whole WAL and leave a file of no bytes
+ *
+ * What was erased is in the WAL until then, and a WAL that starts anew is overwritten bit by bit.
+ * Commits may have to wait for a moment, 0.1 s at most.   Threads: any.
+ *
+ * Return: 0; -EBUSY when a reader or another checkpoint is in the way; another negative errno.
+ */
+int checkpoint_empty_wal(const char *path) MUST_USE;
+
 void checkpointer_free(struct checkpointer *c);
 DEFINE_CLEANUP(struct checkpointer *, checkpointer_free)

@@ -240,17 +240,15 @@ static int erase_late_conflicts(sqlite3 *db, const struct erase_op *op)
 
 int erase_write(sqlite3 *db, struct erase_op *op)
 {
-	int r, off;
+	int before = sqlite3_total_changes(db), r = 0;
 
 	op->n_erased = 0;
-	/* free pages would still hold what was erased */
-	r = db_exec(db, "PRAGMA secure_delete=ON");
-	if (r == 0 && op->n_items > 0)
+	if (op->n_items > 0)
 		r = erase_all(db, op);
 	if (r == 0 && op->quarantine_before > 0)
 		r = erase_quarantine(db, op);
 	if (r == 0)
 		r = erase_late_conflicts(db, op);
-	off = db_exec(db, "PRAGMA secure_delete=OFF");
-	return r < 0 ? r : off;
+	op->has_changes = sqlite3_total_changes(db) != before;
+	return r;
 }

@@ -37,8 +37,9 @@ struct erase_op {
 	int64_t conflicts_before[ERASE_CATEGORIES];
 	int64_t now; /* us */
 
-	/* result: how many were erased; a delivery that was revived meanwhile saves its event */
-	int64_t n_erased;
+	/* results */
+	int64_t n_erased; /* events; a delivery that was revived meanwhile saves its event */
+	bool has_changes; /* is anything gone, be it no event? */
 };
 
 /* How far the search in one category has come. Starts with zeros. */

@@ -4,12 +4,14 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/log.h"
 #include "core/metric_family.h"
 #include "core/metrics.h"
+#include "store/checkpoint.h"
 #include "store/erase.h"
 #include "util/thread.h"
 #include "util/units.h"
@@ -23,6 +25,7 @@
 struct retention {
 	/* constant after start */
 	struct store *store;
+	char *path;
 	int64_t age_ms[ERASE_CATEGORIES]; /* 0: for ever */
 	int64_t quarantine_age_ms;
 	int64_t pass_ms; /* from the end of one pass to the next */
@@ -31,6 +34,7 @@ struct retention {
 	/* owned by the thread */
 	struct reader *reader;
 	struct erase_search search[ERASE_CATEGORIES];
+	bool is_in_wal; /* what was erased */
 
 	/* shared, under mx */
 	pthread_mutex_t mx;
@@ -73,6 +77,7 @@ static int64_t commit(struct retention *k, struct erase_op *op)
 	r = store_submit_wait(k->store, &op->op);
 	if (r < 0)
 		return r;
+	k->is_in_wal |= op->has_changes;
 	series_add(series_of(FAMILY_EVENTS_ERASED, NULL, NULL), op->n_erased);
 	return op->n_erased;
 }
@@ -127,6 +132,13 @@ static int64_t pass(struct retention *k)
 	return n;
 }
 
+/* a reader in the way: after the next pass */
+static void empty_wal(struct retention *k)
+{
+	if (k->is_in_wal)
+		k->is_in_wal = checkpoint_empty_wal(k->path) < 0;
+}
+
 static void *retention_run(void *arg)
 {
 	struct retention *k = arg;
@@ -139,6 +151,7 @@ static void *retention_run(void *arg)
 			log_warning("cannot erase old events: %s; will try again",
 				    error_name((int)r));
 		was_ok = r >= 0;
+		empty_wal(k);
 	} while (sleep_for(k, k->pass_ms));
 	return NULL;
 }
@@ -179,9 +192,10 @@ int retention_start(const struct config *config, struct store *store,
 		return 0;
 	}
 	k->store = store;
+	k->path = strdup(config->store.path);
 	(void)pthread_mutex_init(&k->mx, NULL); /* cannot fail with default attributes on Linux */
 	cond_init(&k->cond);
-	r = reader_open(config->store.path, &k->reader, e);
+	r = k->path ? reader_open(k->path, &k->reader, e) : error_set(e, -ENOMEM, "out of memory");
 	if (r == 0) {
 		r = thread_start(&k->thread, "retention", retention_run, k);
 		if (r < 0)
@@ -189,6 +203,7 @@ int retention_start(const struct config *config, struct store *store,
 	}
 	if (r < 0) {
 		reader_close(k->reader);
+		free(k->path);
 		free(k);
 		return r;
 	}
@@ -208,5 +223,6 @@ void retention_free(struct retention *k)
 	reader_close(k->reader);
 	pthread_cond_destroy(&k->cond);
 	pthread_mutex_destroy(&k->mx);
+	free(k->path);
 	free(k);
 }

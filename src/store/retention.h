@@ -3,8 +3,8 @@
  * Retention: erases what is old enough, a little at a time
  *
  * A thread of its own looks for what may go, on a reading connection, and hands the store thread
- * small transactions, each when no event waits for a commit. There is no thread when the
- * configuration keeps everything.
+ * small transactions, each when no event waits for a commit. After a pass that erased something the
+ * WAL is emptied. There is no thread when the configuration keeps everything.
  *
  * Threads: from one.
  */

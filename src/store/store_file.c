@@ -89,10 +89,11 @@ static int set_up(sqlite3 *db, const char *path, struct error *e)
 	r = schema_migrate(db, path, e);
 	if (r < 0)
 		return r;
-	/* references are by construction; checking each would cost an index look-up a row */
+	/* what is erased must not stay in free parts of pages, nor where it was moved from before.
+	 * References are by construction; checking each would cost an index look-up a row */
 	r = db_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
 			"PRAGMA wal_autocheckpoint=0; PRAGMA journal_size_limit=201326592;"
-			"PRAGMA foreign_keys=OFF;"
+			"PRAGMA foreign_keys=OFF; PRAGMA secure_delete=ON;"
 			"PRAGMA cache_size=-4096; PRAGMA temp_store=MEMORY");
 	if (r < 0)
 		return error_set(e, r, "cannot set up '%s': %s%s", path, db_message(db),
