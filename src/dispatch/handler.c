@@ -58,6 +58,12 @@ void handler_expect(struct handler *handler)
 
 void handler_submit(struct handler *handler, struct attempt *attempt)
 {
+	if (attempt->job->body != BODY_THERE) {
+		attempt_result_set(&attempt->result, ATTEMPT_DEAD, "%s",
+				   body_fault(attempt->job->body));
+		handler->callbacks.on_done(attempt, handler->callbacks.arg);
+		return;
+	}
 	handler->ops->submit(handler, attempt);
 }
 

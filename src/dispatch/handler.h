@@ -70,7 +70,8 @@ size_t handler_capacity(struct handler *handler);
 /* a delivery is due: make ready, if that takes anything. Cheap; may be called again and again. */
 void handler_expect(struct handler *handler);
 
-/* hand over one attempt; the caller sees to it that there is room */
+/* hand over one attempt; the caller sees to it that there is room. One without a body to hand out
+ * comes back as ATTEMPT_DEAD, and nothing runs. */
 void handler_submit(struct handler *handler, struct attempt *attempt);
 
 /* end what is under way at once: each attempt is done as ATTEMPT_INTERRUPTED */

@@ -57,14 +57,15 @@ struct body {
 	size_t n;
 };
 
+/* Return: a body_state, or a negative errno */
 static int need_body(struct batch *batch, int64_t seq, struct body *body)
 {
 	int r;
 
 	if (body->p)
-		return 0;
+		return BODY_THERE;
 	r = queue_payload(batch->reader, seq, &body->p, &body->n);
-	if (r == 0)
+	if (r == BODY_THERE)
 		host_set_body(batch->routing->host, slice_make(body->p, body->n));
 	return r;
 }
@@ -75,6 +76,13 @@ static int ask_filter(struct batch *batch, size_t program, struct body *body, st
 	int fault = 0, r;
 
 	r = need_body(batch, route->seq, body);
+	if (r == BODY_ERASED)
+		return 0;
+	if (r > 0) { /* a fault of this event alone, which must not stop the others */
+		(void)snprintf(route->failure, sizeof(route->failure), "%s",
+			       body_fault((enum body_state)r));
+		return 1;
+	}
 	if (r == 0)
 		r = host_filter(batch->routing->host, program, &fault);
 	if (r == 0)

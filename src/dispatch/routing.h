@@ -9,8 +9,9 @@
  * event would wait: the store is told and writes `routed_seq` a little later.
  *
  * A body is read and parsed only when a filter asks, and then once for all filters. A filter that
- * does not yield exactly true as its first output makes no delivery; one that fails makes a
- * delivery that is dead, with the reason. Filters run in a process of their own with limits
+ * does not yield exactly true as its first output makes no delivery; one that fails, or cannot be
+ * asked because the stored body is damaged or missing, makes a delivery that is dead, with the
+ * reason. Filters run in a process of their own with limits
  * (jq/host.h). The one thread that routes waits for it, so a batch ends early when it has taken
  * ROUTING_MS.
  *

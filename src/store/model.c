@@ -42,6 +42,11 @@ const char *attempt_outcome_name(enum attempt_outcome outcome)
 	return names[outcome];
 }
 
+const char *body_fault(enum body_state state)
+{
+	return state == BODY_DAMAGED ? "the stored body is damaged" : "the stored body is missing";
+}
+
 void job_free(struct job *job)
 {
 	free(job); /* one allocation: the strings and the payload lie behind the struct */

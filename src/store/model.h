@@ -47,6 +47,17 @@ const char *attempt_outcome_name(enum attempt_outcome outcome);
 #define ATTEMPT_OUTPUT_MAX (16 * 1024) /* bytes of a handler's output that are kept */
 #define ATTEMPT_MARKER_MAX 64          /* and of a line that says what is left out */
 
+/* What the store has of an event's body. */
+enum body_state {
+	BODY_THERE = 0,
+	BODY_DAMAGED, /* it cannot be decoded, or has not the length that it came with */
+	BODY_MISSING, /* nobody has erased it, and yet it is not there */
+	BODY_ERASED,  /* by retention, with all that would make a delivery of the event */
+};
+
+/* why a delivery is dead whose body is BODY_DAMAGED or BODY_MISSING */
+const char *body_fault(enum body_state state);
+
 /* What the router needs to know of an event. */
 struct routable {
 	int64_t seq;
@@ -69,6 +80,8 @@ struct job {
 	char *handler;
 	char *event_id, *event_type, *category, *eval_id, *customer_id, *decision, *workflow,
 		*environment, *endpoint;
+	enum body_state
+		body;  /* not BODY_THERE: the payload is empty, and the handler is not asked */
 	char *payload; /* raw body */
 	size_t payload_n;
 };

@@ -5,11 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store/payload.h"
 #include "store/reader_private.h"
 #include "util/list.h"
 
+/* what read_body() takes. Decoded by us, since an SQL function that fails ends the whole query. */
+#define BODY_COLUMNS "p.body, p.encoding, e.body_bytes"
+
 static const char sql_payload[] =
-	"SELECT payload_decode(body, encoding) FROM payloads WHERE seq = ?1";
+	"SELECT " BODY_COLUMNS " FROM events AS e LEFT JOIN payloads AS p USING (seq)"
+	" WHERE seq = ?1 AND erased_at = 0";
 
 static const char sql_unrouted[] =
 	"SELECT " ROUTABLE_COLUMNS
@@ -24,8 +29,8 @@ static const char sql_unrouted[] =
 	"       e.test,"                                                                           \
 	"       d.replay > 0, d.handler, e.event_id, e.event_type, e.category,"                    \
 	"       coalesce(v.eval_id, ''), e.customer_id, e.decision, e.workflow, e.environment,"    \
-	"       e.endpoint, payload_decode(p.body, p.encoding)"                                    \
-	"  FROM deliveries AS d JOIN events AS e USING (seq) JOIN payloads AS p USING (seq)"       \
+	"       e.endpoint, " BODY_COLUMNS                                                         \
+	"  FROM deliveries AS d JOIN events AS e USING (seq) LEFT JOIN payloads AS p USING (seq)"  \
 	"  LEFT JOIN evaluations AS v ON v.evaluation = d.evaluation"                              \
 	" WHERE d.handler = ?1 AND d.state = 'pending' AND d.ready = ?4 AND d.due_at <= ?2"
 #define JOB_ORDER " ORDER BY d.due_at, d.delivery LIMIT ?3"
@@ -131,10 +136,55 @@ int queue_visit_routable(sqlite3_stmt *stmt, int (*visit)(const struct routable 
 	return r;
 }
 
+/**
+ * read_body() - from a row with BODY_COLUMNS
+ * @stored:   for what is decoded, until payload_deinit()
+ * @ret_body: borrows from @stored and the row; only with BODY_THERE
+ *
+ * Return: a body_state, or -ENOMEM.
+ */
+static int read_body(sqlite3_stmt *stmt, int column, struct payload *stored, struct slice *ret_body)
+{
+	struct slice body;
+	int r;
+
+	if (sqlite3_column_type(stmt, column) == SQLITE_NULL)
+		return BODY_MISSING;
+	stored->bytes = db_column(stmt, column);
+	stored->encoding = (enum payload_encoding)sqlite3_column_int(stmt, column + 1);
+	r = payload_body(stored, &body);
+	if (r < 0)
+		return r == -EBADMSG ? BODY_DAMAGED : r;
+	if (sqlite3_column_int64(stmt, column + 2) != (int64_t)body.n)
+		return BODY_DAMAGED;
+	*ret_body = body;
+	return BODY_THERE;
+}
+
+static int copy_body(sqlite3_stmt *stmt, char **ret_p, size_t *ret_n)
+{
+	struct payload stored = PAYLOAD_NULL;
+	struct slice body;
+	char *p;
+	int r;
+
+	r = read_body(stmt, 0, &stored, &body);
+	if (r == BODY_THERE) {
+		p = slice_dup(body);
+		if (p) {
+			*ret_p = p;
+			*ret_n = body.n;
+		} else {
+			r = -ENOMEM;
+		}
+	}
+	payload_deinit(&stored);
+	return r;
+}
+
 int queue_payload(struct reader *reader, int64_t seq, char **ret_p, size_t *ret_n)
 {
 	sqlite3_stmt *stmt;
-	struct slice body;
 	int r, rc;
 
 	r = reader_statement(reader, READER_PAYLOAD, sql_payload, &stmt);
@@ -143,23 +193,19 @@ int queue_payload(struct reader *reader, int64_t seq, char **ret_p, size_t *ret_
 	if (r < 0)
 		return r;
 	rc = sqlite3_step(stmt);
-	r = rc == SQLITE_DONE ? -ENOENT : db_errno(rc);
-	if (r == 0) {
-		body = db_column(stmt, 0);
-		*ret_p = slice_dup(body);
-		*ret_n = body.n;
-		r = *ret_p ? 0 : -ENOMEM;
-	}
+	if (rc == SQLITE_ROW)
+		r = copy_body(stmt, ret_p, ret_n);
+	else
+		r = rc == SQLITE_DONE ? BODY_ERASED : db_errno(rc);
 	sqlite3_reset(stmt);
 	return r;
 }
 
-enum { JOB_FIRST_TEXT = 7, JOB_N_TEXTS = 10, JOB_PAYLOAD = 17 };
+enum { JOB_FIRST_TEXT = 7, JOB_N_TEXTS = 10, JOB_BODY = 17 };
 
-/* copy a column behind *@at, with a NUL */
-static char *copy_column(sqlite3_stmt *stmt, int column, char **at)
+/* copy behind *@at, with a NUL */
+static char *copy_behind(struct slice s, char **at)
 {
-	struct slice s = db_column(stmt, column);
 	char *p = *at;
 
 	if (s.n)
@@ -170,14 +216,14 @@ static char *copy_column(sqlite3_stmt *stmt, int column, char **at)
 }
 
 /* one allocation holds the struct, its strings and the payload */
-static struct job *job_from_row(sqlite3_stmt *stmt)
+static struct job *make_job(sqlite3_stmt *stmt, enum body_state state, struct slice body)
 {
-	size_t bytes = sizeof(struct job);
+	size_t bytes = sizeof(struct job) + body.n + 1;
 	struct job *job;
 	char *at;
 
-	for (int column = JOB_FIRST_TEXT; column <= JOB_PAYLOAD; column++)
-		bytes += db_column(stmt, column).n + 1;
+	for (int i = 0; i < JOB_N_TEXTS; i++)
+		bytes += db_column(stmt, JOB_FIRST_TEXT + i).n + 1;
 	job = malloc(bytes);
 	if (!job)
 		return NULL;
@@ -190,7 +236,8 @@ static struct job *job_from_row(sqlite3_stmt *stmt)
 		.first_attempt_at = sqlite3_column_int64(stmt, 4),
 		.test = sqlite3_column_int(stmt, 5),
 		.replay = sqlite3_column_int(stmt, 6),
-		.payload_n = db_column(stmt, JOB_PAYLOAD).n,
+		.body = state,
+		.payload_n = body.n,
 	};
 	char **const texts[JOB_N_TEXTS] = {
 		&job->handler,     &job->event_id,    &job->event_type, &job->category,
@@ -199,9 +246,26 @@ static struct job *job_from_row(sqlite3_stmt *stmt)
 	};
 
 	for (int i = 0; i < JOB_N_TEXTS; i++)
-		*texts[i] = copy_column(stmt, JOB_FIRST_TEXT + i, &at);
-	job->payload = copy_column(stmt, JOB_PAYLOAD, &at);
+		*texts[i] = copy_behind(db_column(stmt, JOB_FIRST_TEXT + i), &at);
+	job->payload = copy_behind(body, &at);
 	return job;
+}
+
+static int job_from_row(sqlite3_stmt *stmt, struct job **ret_job)
+{
+	struct payload stored = PAYLOAD_NULL;
+	struct slice body = SLICE_NULL;
+	struct job *job = NULL;
+	int r;
+
+	r = read_body(stmt, JOB_BODY, &stored, &body);
+	if (r >= 0)
+		job = make_job(stmt, (enum body_state)r, body);
+	payload_deinit(&stored);
+	if (r < 0 || !job)
+		return -ENOMEM;
+	*ret_job = job;
+	return 0;
 }
 
 /* deliveries with the turn, or without; Return: how many, or a negative errno and none */
@@ -209,7 +273,7 @@ static int read_due(struct reader *reader, const char *handler, bool ordered, in
 		    int64_t ready, size_t max, struct job **ret_jobs)
 {
 	sqlite3_stmt *stmt;
-	int n = 0, rc, r;
+	int n = 0, rc = SQLITE_OK, r;
 
 	r = reader_statement(reader, ordered ? READER_DUE_ORDERED : READER_DUE_UNORDERED,
 			     ordered ? sql_due_ordered : sql_due_unordered, &stmt);
@@ -217,16 +281,12 @@ static int read_due(struct reader *reader, const char *handler, bool ordered, in
 		r = db_bind(stmt, "siii", handler, now, (int64_t)max, ready);
 	if (r < 0)
 		return r;
-	while ((rc = sqlite3_step(stmt)) == SQLITE_ROW && (size_t)n < max) {
-		ret_jobs[n] = job_from_row(stmt);
-		if (!ret_jobs[n]) {
-			rc = SQLITE_NOMEM;
-			break;
-		}
-		n++;
+	while (r == 0 && (size_t)n < max && (rc = sqlite3_step(stmt)) == SQLITE_ROW) {
+		r = job_from_row(stmt, &ret_jobs[n]);
+		n += r == 0;
 	}
 	sqlite3_reset(stmt);
-	r = db_errno(rc);
+	r = r < 0 ? r : db_errno(rc);
 	if (r < 0) {
 		while (n > 0)
 			job_free(ret_jobs[--n]);

@@ -84,9 +84,9 @@ int queue_unrouted(struct reader *reader, int64_t passed, size_t max,
 
 /**
  * queue_payload() - the raw body of an event
- * @ret_p: the caller frees it
+ * @ret_p: the caller frees it; only with BODY_THERE
  *
- * Return: 0, -ENOENT, or another negative errno.
+ * Return: a body_state, or a negative errno.
  */
 int queue_payload(struct reader *reader, int64_t seq, char **ret_p, size_t *ret_n) MUST_USE;
 
@@ -97,7 +97,8 @@ int queue_payload(struct reader *reader, int64_t seq, char **ret_p, size_t *ret_
  * @max:   most jobs
  * @ret_jobs: array of at least @max pointers; the caller frees each with job_free()
  *
- * In order of due time, then seq. The payload is read too.
+ * In order of due time, then seq. The payload is read too. One that cannot be read is a fault of
+ * its job alone (`body`), and in nobody's way.
  *
  * Return: number of jobs, or a negative errno.
  */

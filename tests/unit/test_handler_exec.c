@@ -408,6 +408,31 @@ static void test_abort_interrupts(void **state)
 	bench_stop(&b);
 }
 
+/* `cat`, which would succeed, is not run */
+static void test_no_program_runs_without_a_body(void **state)
+{
+	static const enum body_state bodies[] = {BODY_DAMAGED, BODY_MISSING};
+	static char cat[] = "/bin/cat";
+	char *words[] = {cat};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
+		struct bench b = {.handler = NULL};
+		struct job job = a_job("", 0);
+		struct attempt attempt = an_attempt(&job);
+
+		job.body = bodies[i];
+		bench_start(&b, words, ARRAY_SIZE(words));
+		handler_submit(b.handler, &attempt);
+		assert_ptr_equal(wait_done(&b), &attempt);
+		assert_int_equal(attempt.result.outcome, ATTEMPT_DEAD);
+		assert_string_equal(attempt.result.reason, body_fault(bodies[i]));
+		assert_int_equal(attempt.result.code, -1);
+		attempt_result_deinit(&attempt.result);
+		bench_stop(&b);
+	}
+}
+
 static void test_programs_run_side_by_side(void **state)
 {
 	struct bench b = {.handler = NULL};
@@ -550,6 +575,7 @@ int main(void)
 		cmocka_unit_test(test_timeout_ends_the_whole_group),
 		cmocka_unit_test(test_kill_follows_term),
 		cmocka_unit_test(test_abort_interrupts),
+		cmocka_unit_test(test_no_program_runs_without_a_body),
 		cmocka_unit_test(test_programs_run_side_by_side),
 		cmocka_unit_test(test_environment_is_clean_and_complete),
 		cmocka_unit_test(test_only_stdio_is_inherited),

@@ -185,6 +185,59 @@ static void test_job_has_everything(void **state)
 	job_free(job);
 }
 
+static enum body_state payload_of(struct world *w, int64_t seq)
+{
+	size_t n = 0;
+	char *p = NULL;
+	int r = queue_payload(w->reader, seq, &p, &n);
+
+	assert_true(r >= 0);
+	assert_int_equal(p != NULL, r == BODY_THERE);
+	free(p);
+	return (enum body_state)r;
+}
+
+/* each is a result of its own, and the others are read */
+static void test_bodies_that_cannot_be_read(void **state)
+{
+	static const enum body_state expected[] = {BODY_THERE, BODY_DAMAGED, BODY_DAMAGED,
+						   BODY_MISSING, BODY_THERE};
+	struct world *w = *state;
+	struct job *jobs[MAX];
+	int n;
+
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		(void)deliver(w, "", (int64_t)i);
+	run_sql(&w->place, "UPDATE payloads SET encoding = 1 WHERE seq = 2;"
+			   "UPDATE payloads SET body = substr(body, 2) WHERE seq = 3;"
+			   "DELETE FROM payloads WHERE seq = 4");
+	for (int order = 0; order < 2; order++) {
+		n = queue_due(w->reader, "h", order ? ORDER_NONE : ORDER_EVALUATION, NOW, MAX,
+			      jobs);
+		assert_int_equal(n, ARRAY_SIZE(expected));
+		for (int i = 0; i < n; i++) {
+			assert_int_equal(jobs[i]->seq, i + 1);
+			assert_int_equal(jobs[i]->body, expected[i]);
+			assert_int_equal(jobs[i]->payload_n > 0, expected[i] == BODY_THERE);
+			assert_int_equal(strlen(jobs[i]->payload), jobs[i]->payload_n);
+			job_free(jobs[i]);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(expected); i++)
+		assert_int_equal(payload_of(w, (int64_t)i + 1), expected[i]);
+}
+
+static void test_an_erased_body_is_not_a_fault(void **state)
+{
+	struct world *w = *state;
+	int64_t seq = post_simple(w->store, "e", "evt-erased");
+
+	assert_int_equal(payload_of(w, seq), BODY_THERE);
+	run_sql(&w->place, "UPDATE events SET erased_at = 1; DELETE FROM payloads");
+	assert_int_equal(payload_of(w, seq), BODY_ERASED);
+	assert_int_equal(payload_of(w, seq + 1), BODY_ERASED);
+}
+
 static void test_next_due(void **state)
 {
 	struct world *w = *state;
@@ -469,6 +522,8 @@ int main(void)
 		TEST(test_without_an_evaluation_nobody_waits),
 		TEST(test_handlers_do_not_block_each_other),
 		TEST(test_job_has_everything),
+		TEST(test_bodies_that_cannot_be_read),
+		TEST(test_an_erased_body_is_not_a_fault),
 		TEST(test_next_due),
 		TEST(test_unrouted),
 		TEST(test_queries_leave_no_transaction_open),
