@@ -58,7 +58,8 @@ struct dispatcher {
 	bool is_registered;    /* the store knows all handlers */
 	bool must_refresh;     /* what the store says of handlers and replays */
 	bool has_history;      /* some replay goes on */
-	bool *is_catching_up;  /* one for each handler of the configuration */
+	int64_t replay_retry_at_ms; /* the last batch of a replay failed; 0: it did not */
+	bool *is_catching_up;       /* one for each handler of the configuration */
 };
 
 /* for all slots */
@@ -324,15 +325,32 @@ static bool refresh(struct dispatcher *d)
 	return r >= 0;
 }
 
+/* it alone waits: new events and deliveries go on, if the store lets them */
+static void replay_later(struct dispatcher *d, int error)
+{
+	if (d->replay_retry_at_ms == 0)
+		log_error("cannot replay events: %s; will try again", error_name(error));
+	d->replay_retry_at_ms = clock_monotonic_ms() + PACE_STORE_RETRY_MS;
+	pace_wake_at(&d->pace, d->replay_retry_at_ms);
+}
+
 /* Return: false when nothing may be routed now, because it is not known who gets new events */
 static bool replay(struct dispatcher *d)
 {
-	int r = history_run(d->config, d->routing, d->reader, d->store);
+	int r;
 
-	if (r < 0) {
-		pace_store_failed(&d->pace, "replay events", r);
-		return false;
+	if (clock_monotonic_ms() < d->replay_retry_at_ms) {
+		pace_wake_at(&d->pace, d->replay_retry_at_ms);
+		return true;
 	}
+	r = history_run(d->config, d->routing, d->reader, d->store);
+	if (r < 0) {
+		replay_later(d, r);
+		return true;
+	}
+	if (d->replay_retry_at_ms != 0)
+		log_notice("replays go on");
+	d->replay_retry_at_ms = 0;
 	if (r != HISTORY_NONE)
 		pace_wake_at(&d->pace, 0);
 	return r != HISTORY_ENDED || refresh(d);

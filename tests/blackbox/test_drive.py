@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Operators drive deliveries: retry, replay, pause, hold; and a new handler's history."""
 
+import contextlib
 import http.client
+import sqlite3
 import threading
 
 import pytest
@@ -241,6 +243,25 @@ def test_a_replay_of_many_goes_on_after_kill9(ledger):
     wait_until(lambda: daemon.value("SELECT ended_at FROM replays WHERE replay = ?", number))
     rows = daemon.query("SELECT seq FROM deliveries WHERE replay = ? ORDER BY delivery", number)
     assert [row["seq"] for row in rows] == seqs
+
+
+def test_a_replay_that_fails_waits_alone_and_goes_on(ledger):
+    ledger = ledger()
+    daemon = ledger.daemon
+    seqs = [ledger.post()[0] for _ in range(3)]
+    ledger.wait_seqs(seqs)
+    with contextlib.closing(sqlite3.connect(daemon.config.store)) as db:
+        db.execute("CREATE TRIGGER refuse BEFORE UPDATE ON replays"
+                   " BEGIN SELECT RAISE(ABORT, 'no'); END")
+        number = daemon.admin("/v1/replay", {"handler": "ledger"}).json()["replay"]
+        wait_until(lambda: "cannot replay events" in daemon.log())
+        fresh = [ledger.post()[0] for _ in range(3)]
+        ledger.wait_seqs(fresh, mark=3)
+        assert daemon.value("SELECT count(*) FROM deliveries WHERE replay = ?", number) == 0
+        db.execute("DROP TRIGGER refuse")
+    ledger.wait_seqs(seqs, mark=6)
+    assert daemon.log().count("cannot replay events") == 1
+    assert "replays go on" in daemon.log() and "the store works again" not in daemon.log()
 
 
 def test_start_all_gives_a_new_handler_its_history_in_order(ledger, folder):
