@@ -23,6 +23,11 @@ void handler_tally_open(const char *handler)
 	(void)series_of(FAMILY_HANDLER_DURATION, handler, NULL);
 }
 
+void handler_tally_dead(const char *handler)
+{
+	series_add(deliveries_of(handler, DELIVERY_DEAD), 1);
+}
+
 void handler_tally_attempt(const char *handler, enum attempt_outcome outcome,
 			   enum delivery_state state, int64_t took_us)
 {

@@ -13,6 +13,9 @@
 /* from now on the handler is in the metrics, with nothing done yet */
 void handler_tally_open(const char *handler);
 
+/* count a delivery that is dead without an attempt of the handler: its filter has failed */
+void handler_tally_dead(const char *handler);
+
 /**
  * handler_tally_attempt() - count an attempt whose end is committed
  * @state:   the delivery's, now

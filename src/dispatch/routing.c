@@ -8,6 +8,7 @@
 #include "core/clock.h"
 #include "core/log.h"
 #include "core/metrics.h"
+#include "dispatch/handler_tally.h"
 #include "dispatch/router.h"
 #include "jq/fault.h"
 #include "jq/host.h"
@@ -158,6 +159,7 @@ void routing_report(const struct route *routes, size_t n)
 			continue;
 		metric_inc(METRIC_FILTER_FAILURES);
 		metric_inc(METRIC_DELIVERIES_DEAD);
+		handler_tally_dead(route->handler);
 		log_with(LOG_LEVEL_WARNING, &ids, "delivery is dead: %s", route->failure);
 	}
 }

@@ -32,6 +32,7 @@ struct host {
 	struct {
 		struct host_program program;
 		uint32_t run_ms;
+		int64_t less_until_ms; /* then it gets HOST_RUN_MS again */
 	} programs[];
 };
 
@@ -260,13 +261,20 @@ int host_compile(struct host *host, size_t *ret_index, struct error *e)
 
 /* --- runs --- */
 
+/* Return: how much processor time the program may use now, ms; see the header */
+static uint32_t allowance(struct host *host, size_t index)
+{
+	if (clock_monotonic_ms() >= host->programs[index].less_until_ms)
+		host->programs[index].run_ms = HOST_RUN_MS;
+	return host->programs[index].run_ms;
+}
+
 /* under mx */
 static int ask(struct host *host, size_t index, struct wire *answer)
 {
 	int64_t deadline_ms = new_deadline();
 	struct wire body = {.kind = WIRE_BODY, .n = (uint32_t)host->body.n};
-	struct wire run = {
-		.kind = WIRE_RUN, .a = (uint32_t)index, .c = host->programs[index].run_ms};
+	struct wire run = {.kind = WIRE_RUN, .a = (uint32_t)index, .c = allowance(host, index)};
 	int r = 0;
 
 	if (!host->has_sent_body)
@@ -299,11 +307,13 @@ static int ask_once(struct host *host, size_t index, struct wire *answer)
 	return r;
 }
 
-/* how much time the program gets the next time, see the header */
+/* the program has run */
 static void judge(struct host *host, size_t index, int fault)
 {
 	uint32_t *run_ms = &host->programs[index].run_ms;
 
+	if (fault == FAULT_TIME && *run_ms == HOST_RUN_MS)
+		host->programs[index].less_until_ms = clock_monotonic_ms() + HOST_RUN_LESS_MS;
 	if (fault == FAULT_TIME)
 		*run_ms = MAX_OF(*run_ms / 2, HOST_RUN_LEAST_MS);
 	else if (fault == FAULT_NONE)

@@ -6,8 +6,9 @@
  * and again whenever it is gone. A body is sent and parsed once for all programs.
  *
  * A run may use HOST_RUN_MS of processor time: that, and not the time on the clock, so that a busy
- * machine makes no filter fail. Whoever uses it up gets half as much the next time, and so on to
- * HOST_RUN_LEAST_MS, until it succeeds again: a program that never ends costs little.
+ * machine makes no filter fail. A program that uses it up gets half as much the next time, and so
+ * on to HOST_RUN_LEAST_MS, until it succeeds or HOST_RUN_LESS_MS have passed: one that never ends
+ * costs little.
  *
  * Threads: any, one run at a time; others wait.
  */
@@ -23,6 +24,7 @@
 
 #define HOST_RUN_MS       1000
 #define HOST_RUN_LEAST_MS 60
+#define HOST_RUN_LESS_MS  10000 /* on the clock, since it has used up HOST_RUN_MS */
 #define HOST_WALL_MS      20000 /* on the clock: then the process is ended */
 #define HOST_MEMORY       (768LL * 1024 * 1024)
 

@@ -80,9 +80,8 @@ struct job {
 	char *handler;
 	char *event_id, *event_type, *category, *eval_id, *customer_id, *decision, *workflow,
 		*environment, *endpoint;
-	enum body_state
-		body;  /* not BODY_THERE: the payload is empty, and the handler is not asked */
-	char *payload; /* raw body */
+	enum body_state body; /* not BODY_THERE: there is no payload, the handler is not asked */
+	char *payload;        /* raw body */
 	size_t payload_n;
 };
 

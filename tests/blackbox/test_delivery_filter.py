@@ -106,6 +106,8 @@ def test_what_went_through_filters_is_counted(daemon):
     after = dict(line.split() for line in after.splitlines() if not line.startswith("#"))
     for name in ("riskhook_events_filtered_total", "riskhook_filter_failures_total"):
         assert int(after[name]) >= int(values[name]) + 1
+    dead = 'riskhook_handler_deliveries_total{handler="index",outcome="dead"}'
+    assert int(after[dead]) == int(values[dead]) + 1
     assert "delivery is dead: filter: cannot index a string" in daemon.log()
 
 
@@ -116,6 +118,25 @@ def test_a_dead_delivery_of_a_filter_does_not_hold_its_evaluation_up(make_daemon
     second = daemon.stored(body("evaluation_completed", eval_id=eval_id, n=1))
     daemon.delivery(first, "ordered", "dead")
     daemon.delivery(second, "ordered")
+
+
+def test_a_filter_that_was_slow_gets_its_second_again(make_daemon):
+    """After some that never end it gets 60 ms, which this one exceeds, but not for ever."""
+    daemon = make_daemon({"handler slow": {
+        **TRUE, "filter": "def f: f; if .data.n == 0 then f else last(range(.data.n)) > 0 end"}})
+    n = 500_000
+    daemon.delivery(daemon.stored(body(n=n)), "slow", "done")
+    for _ in range(5):
+        daemon.delivery(daemon.stored(body(n=0)), "slow", "dead")
+    daemon.delivery(daemon.stored(body(n=n)), "slow", "dead")
+
+    def is_done():
+        seq = daemon.stored(body(n=n))
+        return wait_until(lambda: next((row for row in daemon.query(
+            "SELECT state FROM deliveries WHERE seq = ? AND state IN ('done', 'dead')", seq)),
+            None))["state"] == "done"
+
+    wait_until(is_done, timeout=60)
 
 
 def test_runaway_filters_do_not_stop_the_daemon(make_daemon):
