@@ -74,9 +74,9 @@ static int open_keys(const struct auth_services *services, const struct credenti
 
 	if (from->jwks_file)
 		return key_source_from_file(from->jwks_file, ret, e);
-	if (!services->outbound)
+	if (!services->key_sources)
 		return 0;
-	r = key_source_from_uri(&options, services->outbound, ret);
+	r = key_source_from_uri(&options, services->key_sources, ret);
 	return r < 0 ? error_set(e, r, "cannot start to read keys: %s", error_name(r)) : 0;
 }
 

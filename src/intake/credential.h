@@ -24,6 +24,7 @@ enum scheme {
 	SCHEME_BEARER,
 };
 
+struct key_sources;
 struct tokens;
 
 /* of this process and set: what memory holds opens nothing anywhere else */
@@ -33,8 +34,9 @@ struct auth_key {
 
 /* what a credential may need besides its configuration; all borrowed */
 struct auth_services {
-	struct outbound *outbound; /* NULL: only check the configuration, ask nobody */
-	struct tokens *tokens;     /* issued by the token endpoint */
+	struct outbound *outbound;       /* NULL: only check the configuration, ask nobody */
+	struct key_sources *key_sources; /* NULL with it */
+	struct tokens *tokens;           /* issued by the token endpoint */
 };
 
 /* What the Authorization header says; read once for all credentials. */

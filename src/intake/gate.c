@@ -6,6 +6,7 @@
 
 #include "core/metrics.h"
 #include "intake/intake.h"
+#include "intake/key_source.h"
 #include "util/thread.h"
 
 int gate_new(const struct config *config, struct store *store, struct tokens *tokens,
@@ -30,6 +31,8 @@ int gate_new(const struct config *config, struct store *store, struct tokens *to
 		r = watch_new(&gate->watch);
 	if (r == 0)
 		r = outbound_new(&gate->outbound);
+	if (r == 0)
+		r = key_sources_new(gate->outbound, &gate->key_sources);
 	if (r < 0)
 		return error_set(e, r, "out of memory");
 	*ret = steal_ptr(&gate);
@@ -42,6 +45,7 @@ void gate_free(struct gate *gate)
 		return;
 	if (gate->current)
 		gate_unref(gate, gate->current);
+	key_sources_free(gate->key_sources);
 	outbound_free(gate->outbound);
 	watch_free(gate->watch);
 	throttle_free(gate->throttle);

@@ -5,11 +5,11 @@
  * A request enters by the gate, which hands it the configuration that is valid now (a struct
  * intake) and keeps that alive until the request leaves. A reload puts another one in its place:
  * what is under way ends by the old one, what comes begins with the new one. Throttle, budgets and
- * the drain count all of it together.
+ * the drain count all of it together, and keys of identity providers pass from one to the next.
  *
  * Threads: gate_new() and gate_free() from one; everything else from any.
- * Ownership: owns throttle, watch, the outbound thread and the current intake; borrows store and
- * tokens.
+ * Ownership: owns throttle, watch, the outbound thread, the list of key sources and the current
+ * intake; borrows store and tokens.
  */
 #pragma once
 
@@ -33,6 +33,7 @@ struct gate {
 	struct throttle *throttle;
 	struct watch *watch;
 	struct outbound *outbound; /* to identity providers */
+	struct key_sources *key_sources;
 	struct tokens *tokens;
 	int64_t max_pending, max_pending_bytes;
 

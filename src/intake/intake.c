@@ -11,6 +11,7 @@ static int add_endpoint(struct intake *in, const struct endpoint_config *config,
 {
 	struct endpoint *endpoint = &in->endpoints[in->n_endpoints];
 	struct auth_services services = {.outbound = in->gate->outbound,
+					 .key_sources = in->gate->key_sources,
 					 .tokens = in->gate->tokens};
 	int r;
 

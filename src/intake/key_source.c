@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
+#include "core/crypto.h"
 #include "core/log.h"
 #include "util/fd.h"
 #include "util/thread.h"
@@ -17,12 +18,25 @@
 #define FRESH_LIMIT_S 1000000000LL
 #define RETRY_MIN_MS  1000LL /* after a failure; it doubles */
 #define RETRY_MAX_MS  (5 * 60 * 1000LL)
+#define CA_MAX_SIZE   (4 * 1024 * 1024) /* bytes; keys that came by a larger file end with it */
+
+struct key_sources {
+	struct outbound *outbound; /* constant after new */
+
+	/* shared, under mx */
+	pthread_mutex_t mx;
+	struct list sources; /* whose origin is known */
+};
 
 struct key_source {
 	/* constant after new */
 	char *name, *uri, *ca_file;
 	struct outbound *outbound; /* NULL: from a file */
+	struct key_sources *all;   /* NULL: not among them */
 	struct key_source_options options;
+	struct sha256 origin; /* of what decides whose keys they are; only among all */
+
+	struct list link; /* of all->sources, under all->mx */
 
 	_Atomic uint32_t generation; /* written under mx */
 
@@ -33,10 +47,33 @@ struct key_source {
 	bool is_failing;     /* the last reading failed */
 	int64_t ended_ms;    /* when the last reading ended */
 	int64_t retry_ms;    /* the next delay after a failure */
+	int64_t read_ms;     /* when the keys were read */
+	int64_t fresh_s;     /* what the answer said of their age; -1: nothing */
 	int64_t usable_ms;   /* until when the keys may be used */
 	struct jwks *keys;   /* or NULL */
 	struct list waiters; /* for the end of the reading */
 };
+
+int key_sources_new(struct outbound *outbound, struct key_sources **ret)
+{
+	struct key_sources *all = calloc(1, sizeof(*all));
+
+	if (!all)
+		return -ENOMEM;
+	all->outbound = outbound;
+	(void)pthread_mutex_init(&all->mx, NULL); /* cannot fail with default attributes on Linux */
+	list_init(&all->sources);
+	*ret = all;
+	return 0;
+}
+
+void key_sources_free(struct key_sources *all)
+{
+	if (!all)
+		return;
+	pthread_mutex_destroy(&all->mx);
+	free(all);
+}
 
 static struct key_source *allocate(void)
 {
@@ -56,6 +93,11 @@ void key_source_free(struct key_source *s)
 {
 	if (!s)
 		return;
+	if (s->all) {
+		mutex_lock(&s->all->mx);
+		list_remove(&s->link);
+		mutex_unlock(&s->all->mx);
+	}
 	if (s->outbound)
 		outbound_cancel(s->outbound, &s->request);
 	jwks_unref(s->keys);
@@ -140,26 +182,35 @@ int64_t fresh_for_s(struct slice cache_control, int64_t expires_in_s)
 	return found_s >= 0 ? found_s : expires_in_s;
 }
 
-static int64_t refresh_after_ms(const struct key_source *s, const struct outbound_answer *answer)
+/* under mx */
+static int64_t refresh_after_ms(const struct key_source *s)
 {
-	int64_t fresh_s = fresh_for_s(answer->cache_control, answer->expires_in_s);
-	int64_t ms = fresh_s < 0 ? s->options.refresh_ms : fresh_s * 1000;
+	int64_t ms = s->fresh_s < 0 ? s->options.refresh_ms : s->fresh_s * 1000;
 
 	return MAX_OF(MIN_OF(ms, FRESH_MAX_MS), FRESH_MIN_MS);
+}
+
+/* under mx: the reference becomes the source's */
+static void put_keys(struct key_source *s, struct jwks *keys, int64_t read_ms, int64_t fresh_s)
+{
+	jwks_unref(s->keys);
+	s->keys = keys;
+	s->read_ms = read_ms;
+	s->fresh_s = fresh_s;
+	s->usable_ms = read_ms + refresh_after_ms(s) + s->options.stale_for_ms;
 }
 
 /* ---- the end of a reading: outbound thread ---- */
 
 /* under mx */
-static int64_t take_keys(struct key_source *s, struct jwks *keys, int64_t after_ms, int64_t now_ms)
+static int64_t take_keys(struct key_source *s, struct jwks *keys,
+			 const struct outbound_answer *answer, int64_t now_ms)
 {
-	jwks_unref(s->keys);
-	s->keys = keys;
+	put_keys(s, keys, now_ms, fresh_for_s(answer->cache_control, answer->expires_in_s));
 	atomic_fetch_add_explicit(&s->generation, 1, memory_order_relaxed);
-	s->usable_ms = now_ms + after_ms + s->options.stale_for_ms;
 	s->is_failing = false;
 	s->retry_ms = RETRY_MIN_MS;
-	return after_ms;
+	return refresh_after_ms(s);
 }
 
 /* under mx */
@@ -213,7 +264,7 @@ static void on_answer(struct outbound_request *request, const struct outbound_an
 
 	mutex_lock(&s->mx);
 	was_failing = s->is_failing;
-	after_ms = keys ? take_keys(s, keys, refresh_after_ms(s, answer), now_ms) : note_failure(s);
+	after_ms = keys ? take_keys(s, keys, answer, now_ms) : note_failure(s);
 	s->ended_ms = now_ms;
 	s->is_reading = false;
 	list_splice(&woken, &s->waiters);
@@ -246,7 +297,49 @@ static int copy_options(struct key_source *s, const struct key_source_options *o
 	return 0;
 }
 
-int key_source_from_uri(const struct key_source_options *options, struct outbound *outbound,
+/* What the file says, too, and not its name alone: keys of a provider whose authority was replaced
+ * vouch for nobody. Return: false when that cannot be known. */
+static bool find_origin(const struct key_source_options *options, struct sha256 *ret)
+{
+	_cleanup_(freep)
+	char *ca = NULL;
+	size_t n = 0;
+	const char *path = options->ca_file ? options->ca_file : "";
+
+	if (*path && fd_read_file(path, CA_MAX_SIZE, &ca, &n) < 0)
+		return false;
+	*ret = sha256_of_pieces(
+		(struct slice[]){slice_of(options->uri), slice_of(path), slice_make(ca, n)}, 3);
+	return true;
+}
+
+/* the newest keys of the same origin; of @s nobody knows yet */
+static void inherit(struct key_source *s, const struct key_sources *all)
+{
+	list_for_each (link, &all->sources) {
+		struct key_source *other = list_entry(link, struct key_source, link);
+
+		if (!sha256_eq(&other->origin, &s->origin))
+			continue;
+		mutex_lock(&other->mx);
+		if (other->keys && (!s->keys || other->read_ms > s->read_ms))
+			put_keys(s, jwks_ref(other->keys), other->read_ms, other->fresh_s);
+		mutex_unlock(&other->mx);
+	}
+}
+
+static void join(struct key_source *s, struct key_sources *all)
+{
+	if (!find_origin(&s->options, &s->origin))
+		return;
+	mutex_lock(&all->mx);
+	inherit(s, all);
+	list_append(&all->sources, &s->link);
+	mutex_unlock(&all->mx);
+	s->all = all;
+}
+
+int key_source_from_uri(const struct key_source_options *options, struct key_sources *all,
 			struct key_source **ret)
 {
 	_cleanup_(key_source_freep)
@@ -255,12 +348,13 @@ int key_source_from_uri(const struct key_source_options *options, struct outboun
 
 	if (!s)
 		return -ENOMEM;
-	s->outbound = outbound;
+	s->outbound = all->outbound;
 	r = copy_options(s, options);
 	if (r < 0)
 		return r;
+	join(s, all);
 	s->is_reading = true;
-	r = outbound_schedule(outbound, &s->request, clock_monotonic_ms());
+	r = outbound_schedule(s->outbound, &s->request, clock_monotonic_ms());
 	if (r < 0)
 		return r;
 	*ret = steal_ptr(&s);

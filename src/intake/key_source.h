@@ -7,7 +7,13 @@
  * often, when a token names a key that is not there. When the provider is down, the keys that are
  * there stay in use for `stale_for`.
  *
- * Threads: any, but for new and free.
+ * A reload makes new sources. One that reads the same URL and trusts the same authorities as a
+ * source that is still there begins with its keys, as old as they are, so that a reload while the
+ * provider is down loses nothing; and since it reads at once, as every new source does, one while
+ * the provider is up brings the newest.
+ *
+ * Threads: any, but for new and free; these, of sources with the same struct key_sources, from any.
+ * Ownership: a source is its maker's alone; the key set that two have is counted.
  */
 #pragma once
 
@@ -22,6 +28,15 @@
 
 struct key_source;
 
+/* all that read URLs, of the current configuration and of former ones that are still in use */
+struct key_sources;
+
+/* @outbound: borrowed */
+int key_sources_new(struct outbound *outbound, struct key_sources **ret) MUST_USE;
+/* every source was freed */
+void key_sources_free(struct key_sources *all);
+DEFINE_CLEANUP(struct key_sources *, key_sources_free)
+
 struct key_source_options {
 	const char *name; /* of the credential, for the log */
 	const char *uri, *ca_file;
@@ -34,8 +49,12 @@ struct key_source_options {
 /* keys that do not change. Return: 0, or a negative errno with a sentence. */
 int key_source_from_file(const char *path, struct key_source **ret, struct error *e) MUST_USE;
 
-/* begins to read. @options: copied */
-int key_source_from_uri(const struct key_source_options *options, struct outbound *outbound,
+/**
+ * key_source_from_uri() - begins to read
+ * @options: copied
+ * @all:     borrowed; the keys of one with the same origin are taken over
+ */
+int key_source_from_uri(const struct key_source_options *options, struct key_sources *all,
 			struct key_source **ret) MUST_USE;
 /* nobody waits */
 void key_source_free(struct key_source *s);

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from lib.certificate import Certificate
 from lib.client import bearer, chunk, head, read_response
 from lib.config import ENDPOINT, write_secret
 from lib.events import body
@@ -295,6 +296,99 @@ def test_a_reload_leaves_alone_who_waits(make, provider):
         wait_until(lambda: metric(daemon, "riskhook_auth_waits_total") >= 4)
         provider.released.set()
         assert [one.result().status for one in waiting] == [200] * 4
+
+
+def reload(daemon, **changed):
+    daemon.config.update({"credential keys": changed})
+    daemon.config.write()
+    result = daemon.ctl("reload")
+    assert result.code == 0, result.err
+
+
+def test_keys_survive_reloads_while_the_provider_is_down(make, provider):
+    daemon = make(keys={})
+    known, unknown = provider.keys[0], Key("ES256", kid="unknown")
+    assert post(daemon, known.token()).status == 200
+    with provider.down():
+        for changed in ({}, {}, {"jwks_stale_for": "1h", "jwks_refresh": "1m"}):
+            failures = metric(daemon, "riskhook_provider_failures_total")
+            reload(daemon, **changed)
+            assert post(daemon, known.token()).status == 200
+            wait_until(lambda n=failures: metric(daemon, "riskhook_provider_failures_total") > n)
+            assert post(daemon, known.token()).status == 200
+            assert post(daemon, unknown.token()).status == 503
+
+
+def test_a_credential_with_another_name_has_the_keys_of_the_same_provider(make, provider):
+    daemon = make(keys={})
+    assert post(daemon, provider.keys[0].token()).status == 200
+    with provider.down():
+        sections = daemon.config.sections
+        sections["credential renamed"] = sections.pop("credential keys")
+        daemon.config.write()
+        assert daemon.ctl("reload").code == 0
+        assert post(daemon, provider.keys[0].token()).status == 200
+
+
+def another_url(daemon, _):
+    return {"jwks_uri": daemon.config.sections["credential keys"]["jwks_uri"] + "/other"}
+
+
+def another_file(daemon, other):
+    (daemon.folder / "other.pem").write_bytes(other.certificate.read_bytes())
+    return {"provider_ca": "other.pem"}
+
+
+def other_content(daemon, other):
+    (daemon.folder / "ca.pem").write_bytes(other.certificate.read_bytes())
+    return {}
+
+
+FORMER = {
+    "another URL": another_url,
+    "another authority": another_file,
+    "another authority in the same file": other_content,
+    "the authorities of the system": lambda daemon, other: {"provider_ca": None},
+}
+
+
+@pytest.mark.parametrize("change", FORMER.values(), ids=FORMER.keys())
+def test_keys_of_a_former_provider_vouch_for_nobody(make, provider, folder, change):
+    daemon = make(keys={"provider_ca": "ca.pem"}, start=False)
+    (daemon.folder / "ca.pem").write_bytes(provider.certificate.certificate.read_bytes())
+    daemon.start()
+    token = provider.keys[0].token()
+    assert post(daemon, token).status == 200
+    with provider.down():
+        reload(daemon, **change(daemon, Certificate(folder / "other")))
+        assert post(daemon, token).status == 503
+        assert post(daemon, provider.keys[0].token()).status == 503
+
+
+def test_a_reload_has_the_keys_read_at_once(make, provider):
+    daemon = make(keys={"jwks_refresh_min": "1h"})
+    old, new = provider.keys[0], Key("ES256", kid="new")
+    assert post(daemon, old.token()).status == 200
+    provider.keys[:] = [new]
+    reload(daemon)
+    assert post(daemon, new.token()).status == 200, "it waits for the keys, if need be"
+    assert post(daemon, old.token()).status == 503, "those that are gone are not known any more"
+    assert provider.count("/keys") == 2
+
+
+def test_known_keys_wait_for_nobody_after_a_reload(make, provider):
+    daemon = make(keys={"provider_timeout": "30s"})
+    assert post(daemon, provider.keys[0].token()).status == 200
+    with provider.hanging(), concurrent.futures.ThreadPoolExecutor(4) as pool:
+        reload(daemon)
+        waiting = []
+        for i in range(3):  # each by a configuration that is gone when it gets its answer
+            waiting.append(pool.submit(post, daemon, Key("ES256", kid=f"unknown-{i}").token()))
+            wait_until(lambda n=i: metric(daemon, "riskhook_auth_waits_total") > n)
+            reload(daemon)
+            assert post(daemon, provider.keys[0].token()).status == 200
+        provider.released.set()
+        assert [one.result().status for one in waiting] == [401] * 3
 
 
 # Introspection
