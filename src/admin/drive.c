@@ -248,11 +248,6 @@ static const struct action *find(const char *path)
 	return NULL;
 }
 
-bool drive_has(const char *path)
-{
-	return find(path) != NULL;
-}
-
 unsigned int drive_handle(const struct drive *drive, const char *path, const json_t *request,
 			  json_t **ret_answer)
 {

@@ -20,8 +20,6 @@
 
 struct store;
 
-#define DRIVE_BODY_MAX (64 * 1024)
-
 struct drive {
 	struct store *store;
 	void (*on_change)(void *arg); /* something was changed and is committed */
@@ -38,6 +36,3 @@ struct drive {
  */
 unsigned int drive_handle(const struct drive *drive, const char *path, const json_t *request,
 			  json_t **ret_answer);
-
-/* is there such a path? */
-bool drive_has(const char *path);

@@ -56,11 +56,6 @@ int jws_algorithm_of(struct slice name)
 	return -1;
 }
 
-const char *jws_algorithm_name(enum jws_algorithm algorithm)
-{
-	return algorithms[algorithm].name;
-}
-
 int base64url_decode(struct slice text, char **ret_p, size_t *ret_n)
 {
 	_cleanup_(freep)

@@ -39,7 +39,6 @@ enum jws_algorithm {
 
 /* Return: the algorithm of an `alg` member, or -1 */
 int jws_algorithm_of(struct slice name);
-const char *jws_algorithm_name(enum jws_algorithm algorithm);
 
 struct jwks;
 struct jwk;

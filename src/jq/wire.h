@@ -35,7 +35,6 @@ struct wire {
 	uint32_t c;
 };
 
-#define WIRE_PROGRAM_MAX (64 * 1024)
 #define WIRE_REFUSED_MAX 500
 #define WIRE_OUTPUT_MAX  (64 * 1024 * 1024) /* as much as max_body can be */
 

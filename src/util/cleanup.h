@@ -11,7 +11,6 @@
  */
 #pragma once
 
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "util/fd.h"
@@ -33,12 +32,6 @@ static inline void freep(void *p)
 static inline void fd_closep(int *fd)
 {
 	*fd = fd_close(*fd);
-}
-
-static inline void fclosep(FILE **f)
-{
-	if (*f)
-		(void)fclose(*f); /* readers only: nothing to lose */
 }
 
 static inline void *steal_ptr_impl(void *pp)
