@@ -118,6 +118,21 @@ static int read_open_file(int fd, const char *path, struct credential_config *cr
 	return r;
 }
 
+static int fail_to_open(const char *path, int r, struct error *e)
+{
+	if (r == -ENOENT)
+		return error_set(e, r,
+				 "cannot open secret file '%s': %s; write the secret into it and "
+				 "run: chmod 600 %s",
+				 path, error_name(r), path);
+	if (r == -EACCES)
+		return error_set(e, r,
+				 "cannot open secret file '%s': %s; give it to the user of "
+				 "riskhookd, with: chown USER %s",
+				 path, error_name(r), path);
+	return error_set(e, r, "cannot open secret file '%s': %s", path, error_name(r));
+}
+
 int secret_read(const char *directory, const char *name, struct credential_config *credential,
 		struct error *e)
 {
@@ -131,10 +146,7 @@ int secret_read(const char *directory, const char *name, struct credential_confi
 		return error_set(e, -ENOMEM, "out of memory");
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
 	if (fd < 0)
-		return error_set(e, -errno,
-				 "cannot open secret file '%s': %s; write the secret into it and "
-				 "run: chmod 600 %s",
-				 path, error_name(errno), path);
+		return fail_to_open(path, -errno, e);
 	r = read_open_file(fd, path, credential, e);
 	if (r < 0)
 		return r;

@@ -16,6 +16,9 @@ enum ctl_exit ask_open(const struct context *ctx, struct reader **ret_reader)
 				"no store at '%s' yet: has riskhookd been started with this "
 				"configuration?",
 				ctx->config->store.path);
+	if (r == -EACCES)
+		return ctl_fail(CTL_FAILED, "%s; root and the user of riskhookd may read it",
+				e.text);
 	if (r < 0)
 		return ctl_fail(CTL_FAILED, "%s", e.text);
 	return ask_result(reader_keep_few_pages(*ret_reader));

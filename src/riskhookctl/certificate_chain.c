@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -28,9 +29,12 @@ static void free_chain(STACK_OF(X509) * *chain)
 static int read_all(const char *path, STACK_OF(X509) * chain, struct error *e)
 {
 	_cleanup_(BIO_free_allp)
-	BIO *file = BIO_new_file(path, "r");
+	BIO *file = NULL;
 	X509 *x;
 
+	if (access(path, R_OK) < 0)
+		return error_set(e, -errno, "cannot read '%s': %s", path, error_name(errno));
+	file = BIO_new_file(path, "r");
 	if (!file) {
 		ERR_clear_error();
 		return error_set(e, -ENOENT, "cannot read '%s'", path);

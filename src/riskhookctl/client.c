@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "riskhookctl/libcurl.h"
 
@@ -109,6 +110,20 @@ static void set_body(CURL *curl, struct slice body)
 	(void)SETOPT(curl, CURLOPT_POSTFIELDS, body.n ? body.p : "");
 }
 
+/* libcurl would speak of localhost, and does not tell why */
+static int refused(const char *socket, struct error *e)
+{
+	if (access(socket, W_OK) < 0 && errno == EACCES)
+		return error_set(e, -EACCES,
+				 "may not ask the daemon on '%s': %s; root, the user of riskhookd "
+				 "and members of the socket's group may",
+				 socket, error_name(-EACCES));
+	return error_set(e, -ECONNREFUSED,
+			 "the daemon does not answer on '%s'; is riskhookd running with this "
+			 "configuration?",
+			 socket);
+}
+
 /* @body: NULL for GET */
 static int ask_admin(const char *socket, const char *path, const struct slice *body,
 		     struct buf *answer, struct error *e)
@@ -130,12 +145,7 @@ static int ask_admin(const char *socket, const char *path, const struct slice *b
 	else
 		error_set(e, r, "cannot prepare the request: %s", error_name(r));
 	lib->easy_cleanup(curl);
-	if (r == -ECONNREFUSED) /* libcurl would speak of localhost */
-		return error_set(e, r,
-				 "the daemon does not answer on '%s'; is riskhookd running "
-				 "with this configuration?",
-				 socket);
-	return r;
+	return r == -ECONNREFUSED ? refused(socket, e) : r;
 }
 
 int client_get(const char *url, const char *ca, struct buf *answer, struct error *e)

@@ -26,7 +26,8 @@ const char *client_version(void);
  * @path:   URL path, "/v1/status"
  * @answer: the body is appended
  *
- * Return: the HTTP status; -ECONNREFUSED when the daemon does not answer; another negative errno.
+ * Return: the HTTP status; -ECONNREFUSED when the daemon does not answer; -EACCES when this user
+ * may not ask it; another negative errno.
  */
 int client_get_admin(const char *socket, const char *path, struct buf *answer,
 		     struct error *e) MUST_USE;

@@ -96,6 +96,8 @@ void doctor_check_daemon(struct doctor *d)
 		doctor_tell(d, FINDING_PROBLEM, "daemon",
 			    "start it: systemctl start riskhookd; its log says why it ended", "%s",
 			    e.text);
+	} else if (r == -EACCES) {
+		doctor_tell(d, FINDING_WARNING, "daemon", DOCTOR_MAY_NOT, "%s", e.text);
 	} else if (r != 200) {
 		doctor_tell(d, FINDING_PROBLEM, "daemon", "see the log of riskhookd",
 			    "the admin socket answers wrongly (%s)", r < 0 ? e.text : "not 200");

@@ -29,6 +29,9 @@ struct doctor {
 	int n_found[FINDING_LEVELS];
 };
 
+/* advice about what this user may not look at */
+#define DOCTOR_MAY_NOT "run doctor as root or as the user of riskhookd"
+
 /**
  * doctor_tell() - print a finding and count it
  * @check:  what was looked at, one word

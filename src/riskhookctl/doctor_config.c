@@ -77,8 +77,13 @@ void doctor_check_config(struct doctor *d)
 	_cleanup_(config_freep)
 	struct config *config = NULL;
 	struct error e = ERROR_INIT;
+	int r = config_load(d->ctx->config->path, CONFIG_WITH_SECRETS, &config, &e);
 
-	if (config_load(d->ctx->config->path, CONFIG_WITH_SECRETS, &config, &e) < 0) {
+	if (r == -EACCES) {
+		doctor_tell(d, FINDING_WARNING, "config", DOCTOR_MAY_NOT, "%s", e.text);
+		return;
+	}
+	if (r < 0) {
 		doctor_tell(d, FINDING_PROBLEM, "config",
 			    "correct it; until then riskhookd does not start again", "%s", e.text);
 		return;
@@ -98,8 +103,7 @@ static void check_pair(struct doctor *d, const struct server_config *server)
 	int r = tls_pair_read(server, &pair, &e);
 
 	if (r == -EACCES)
-		doctor_tell(d, FINDING_WARNING, "certificate",
-			    "run doctor as root or as the user of riskhookd", "%s", e.text);
+		doctor_tell(d, FINDING_WARNING, "certificate", DOCTOR_MAY_NOT, "%s", e.text);
 	else if (r < 0)
 		doctor_tell(d, FINDING_PROBLEM, "certificate", "put the right files there", "%s",
 			    e.text);
@@ -148,13 +152,19 @@ void doctor_check_certificate(struct doctor *d)
 	const struct server_config *server = &d->ctx->config->server;
 	struct chain_facts facts;
 	struct error e = ERROR_INIT;
+	int r;
 
 	if (server->insecure_http) {
 		doctor_tell(d, FINDING_OK, "certificate", NULL,
 			    "plain HTTP on loopback; the proxy in front has the certificate");
 		return;
 	}
-	if (certificate_chain_read(server->tls_certificate, &facts, &e) < 0) {
+	r = certificate_chain_read(server->tls_certificate, &facts, &e);
+	if (r == -EACCES) {
+		doctor_tell(d, FINDING_WARNING, "certificate", DOCTOR_MAY_NOT, "%s", e.text);
+		return;
+	}
+	if (r < 0) {
 		doctor_tell(d, FINDING_PROBLEM, "certificate", "correct tls_certificate", "%s",
 			    e.text);
 		return;

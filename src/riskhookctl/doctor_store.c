@@ -143,6 +143,10 @@ void doctor_check_store(struct doctor *d)
 
 	check_disk(d);
 	r = reader_open(path, &reader, &e);
+	if (r == -EACCES) {
+		doctor_tell(d, FINDING_WARNING, "store", DOCTOR_MAY_NOT, "%s", e.text);
+		return;
+	}
 	if (r < 0) {
 		doctor_tell(d, FINDING_PROBLEM, "store",
 			    r == -ENOENT ? "start riskhookd, which makes it" : RESTORE_HOW, "%s",

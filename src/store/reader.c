@@ -13,7 +13,9 @@ static int open_checked(struct reader *reader, const char *path, struct error *e
 	int r;
 
 	r = db_open(path, SQLITE_OPEN_READONLY, &reader->db, e);
-	return r < 0 ? r : schema_check(reader->db, path, e);
+	if (r == 0)
+		r = schema_check(reader->db, path, e);
+	return r == -ENOENT ? -EACCES : r; /* it is there, but its -wal or -shm may not be used */
 }
 
 int reader_open(const char *path, struct reader **ret_reader, struct error *e)
@@ -22,8 +24,10 @@ int reader_open(const char *path, struct reader **ret_reader, struct error *e)
 	struct reader *reader = NULL;
 	int r;
 
-	if (access(path, F_OK) < 0)
-		return error_set(e, -errno, "no store at '%s': %s", path, error_name(errno));
+	if (access(path, R_OK) < 0)
+		return error_set(e, -errno, "%s '%s': %s",
+				 errno == ENOENT ? "no store at" : "cannot read the store", path,
+				 error_name(errno));
 	reader = calloc(1, sizeof(*reader));
 	if (!reader)
 		return error_set(e, -ENOMEM, "out of memory");

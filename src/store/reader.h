@@ -15,7 +15,7 @@ struct reader;
  * reader_open() - open an existing store for reading; works with the daemon running or not
  * @e: on failure: what is wrong and what to do; names the file
  *
- * Return: 0, -ENOENT (no store yet), or another negative errno.
+ * Return: 0, -ENOENT (no store yet), -EACCES, or another negative errno.
  */
 int reader_open(const char *path, struct reader **ret_reader, struct error *e) MUST_USE;
 
