@@ -5,6 +5,7 @@
 #include "core/config_parts.h"
 #include "core/event_types.h"
 #include "core/log.h"
+#include "core/nearest.h"
 
 #define SHORTEST_PASSWORD 8 /* bytes; RiskOS is a program and can remember more */
 #define SHORTEST_TOKEN    16
@@ -44,16 +45,56 @@ static void warn_unreachable(const struct config *c, const struct handler_config
 		    h->origin.file, h->origin.line, h->name);
 }
 
-/* new types come with RiskOS's releases, so it is no error */
+/* New types come with RiskOS's releases, so it is no error; that a name begins as known ones do
+ * makes it one of them, unless it is nearly one that is documented. */
 static void warn_unknown_types(const struct handler_config *h)
 {
 	for (size_t i = 0; i < h->events.n; i++) {
 		struct slice word = slice_of(h->events.items[i]);
+		struct event_type type = event_type_of(word);
+		struct slice name = slice_make(type.name, type.n);
+		struct nearest near = NEAREST_INIT(name);
+		char hint[NEAREST_TEXT_SIZE];
+		const char *known;
 
-		if (event_type_of(word).category == CATEGORY_UNKNOWN &&
-		    !slice_eq(word, SLICE("unknown")))
-			log_warning("%s:%d: [handler %s]: no documented event type is called '%s'",
-				    h->origin.file, h->origin.line, h->name, h->events.items[i]);
+		if (event_type_index(name, &known) >= 0 || slice_eq(word, SLICE("unknown")))
+			continue;
+		event_type_offer(&near);
+		if (near.best || type.category == CATEGORY_UNKNOWN)
+			log_warning("%s:%d: [handler %s]: no documented event type is called "
+				    "'%s'%s",
+				    h->origin.file, h->origin.line, h->name, h->events.items[i],
+				    nearest_text(&near, hint));
+	}
+}
+
+#define DECISION_MAX 32 /* more than the longest that is known, and what is near to it */
+
+static struct slice upper_case(const char *text, char out[DECISION_MAX])
+{
+	size_t n = 0;
+
+	for (; text[n] && n < DECISION_MAX; n++)
+		out[n] = text[n] >= 'a' && text[n] <= 'z' ? (char)(text[n] - 'a' + 'A') : text[n];
+	return slice_make(out, n);
+}
+
+/* a workflow may decide in words of its own: only what is nearly one of RiskOS's is suspicious */
+static void warn_unknown_decisions(const struct handler_config *h)
+{
+	static const char *const known[] = {"ACCEPT", "DECLINE", "REJECT", "REVIEW",
+					    "MANUAL REVIEW"};
+
+	for (size_t i = 0; i < h->decision.n; i++) {
+		char upper[DECISION_MAX], hint[NEAREST_TEXT_SIZE];
+		struct nearest near = NEAREST_INIT(upper_case(h->decision.items[i], upper));
+
+		for (size_t k = 0; k < ARRAY_SIZE(known); k++)
+			nearest_offer(&near, known[k]);
+		if (near.best && near.distance > 0)
+			log_warning("%s:%d: [handler %s]: no documented decision is called '%s'%s",
+				    h->origin.file, h->origin.line, h->name, h->decision.items[i],
+				    nearest_text(&near, hint));
 	}
 }
 
@@ -68,5 +109,6 @@ void config_warn(const struct loader *l, int64_t now_us)
 	for (size_t i = 0; i < c->n_handlers; i++) {
 		warn_unreachable(c, &c->handlers[i]);
 		warn_unknown_types(&c->handlers[i]);
+		warn_unknown_decisions(&c->handlers[i]);
 	}
 }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/nearest.h"
 #include "util/macros.h"
 
 #define TEXT(lit)                                                                                  \
@@ -117,6 +118,13 @@ int event_type_index(struct slice name, const char **ret_name)
 		return (int)i;
 	}
 	return -1;
+}
+
+void event_type_offer(struct nearest *nearest)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
+		if (slice_is_empty(types[i].canonical))
+			nearest_offer(nearest, types[i].name.p); /* a literal, as above */
 }
 
 static void guess_category(struct event_type *type)

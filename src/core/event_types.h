@@ -46,5 +46,9 @@ struct event_type event_type_of(struct slice text);
  */
 int event_type_index(struct slice name, const char **ret_name);
 
+/* offer every known canonical type to "did you mean ...?" */
+struct nearest;
+void event_type_offer(struct nearest *nearest);
+
 /* the type that `eventType` of a legacy (ID+) document verification stands for: "docv_" + name */
 struct event_type event_type_of_docv(struct slice text);

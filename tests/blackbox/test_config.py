@@ -141,6 +141,20 @@ def test_a_handler_that_nothing_can_match_is_at_least_told(daemon, option):
     assert "nowhere" in check(daemon).err
 
 
+def assert_told(daemon, *texts):
+    """Every program that looks at the configuration warns of it, and goes on."""
+    by_daemon, by_ctl = check(daemon), run_ctl("-c", daemon.config.path, "check-config")
+    assert by_daemon.code == by_ctl.code == 0
+    daemon.start()
+    for text in texts:
+        assert text in by_daemon.err and text in by_ctl.err and text in daemon.log()
+
+
+def test_words_that_are_nearly_known_are_told(daemon):
+    append(daemon, HANDLER + "events = evaluation_complted\ndecision = REVEIW\n")
+    assert_told(daemon, "(did you mean 'evaluation_completed'?)", "(did you mean 'REVIEW'?)")
+
+
 def test_plain_http_is_refused_off_loopback(daemon):
     daemon.config.update({"server": {"listen": "0.0.0.0:0", "insecure_http": "yes"}})
     daemon.config.write()

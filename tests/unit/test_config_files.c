@@ -337,6 +337,50 @@ static void test_warnings(void **state)
 	free(text);
 }
 
+/* what is logged for a handler with these lines, behind GOOD */
+static char *warnings_of(const struct folder *f, const char *lines)
+{
+	struct buf text = BUF_INIT(4096);
+	char *logged;
+
+	assert_int_equal(buf_printf(&text, GOOD "[handler h]\n%s", lines), 0);
+	put(f, "t", SLICE("0123456789abcdef"), 0600);
+	put(f, "main.conf", buf_slice(&text), 0644);
+	logged = warnings(f);
+	buf_deinit(&text);
+	return logged;
+}
+
+#define UNIX "type = unix\nsocket = s\n"
+
+static void assert_warned(const struct folder *f, const char *lines, const char *wanted)
+{
+	char *text = warnings_of(f, lines);
+
+	if (wanted ? !strstr(text, wanted) : text[0] != '\0')
+		fail_msg("logged: %s", text);
+	free(text);
+}
+
+static void test_words_that_are_nearly_known(void **state)
+{
+	assert_warned(*state, UNIX "events = evaluation_complted\n",
+		      "main.conf:9: [handler h]: no documented event type is called "
+		      "'evaluation_complted' (did you mean 'evaluation_completed'?)");
+	assert_warned(*state, UNIX "events = Decision-Updaet\n",
+		      "(did you mean 'decision_update'?)");
+	assert_warned(*state, UNIX "events = something_else\n",
+		      "no documented event type is called 'something_else'\n");
+	assert_warned(*state, UNIX "decision = reveiw\n",
+		      "main.conf:9: [handler h]: no documented decision is called 'reveiw' (did "
+		      "you mean 'REVIEW'?)");
+	assert_warned(*state,
+		      UNIX "events = unknown, Evaluation Completed, case_decision_changed, "
+			   "docv_app_opened, evaluation_archived\n"
+			   "decision = review, Manual Review, ACCEPT, escalate\n",
+		      NULL);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -349,6 +393,7 @@ int main(void)
 		WITH_FOLDER(test_secret_is_no_regular_file),
 		WITH_FOLDER(test_credentials_directory),
 		WITH_FOLDER(test_warnings),
+		WITH_FOLDER(test_words_that_are_nearly_known),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
