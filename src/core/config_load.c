@@ -157,8 +157,10 @@ static int load_all(struct loader *l, const char *path, int flags, struct error 
 		r = read_secrets(l, e);
 	if (r == 0 && flags & CONFIG_WITH_SECRETS)
 		r = config_check_users(l, e);
-	if (r == 0 && flags & CONFIG_WITH_SECRETS)
+	if (r == 0 && flags & CONFIG_WITH_SECRETS) {
 		config_warn(l, clock_now_us());
+		config_warn_programs(l);
+	}
 	return r;
 }
 

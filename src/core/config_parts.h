@@ -87,6 +87,11 @@ int config_check_introspection(const struct credential_config *c, const struct s
 /* warn about what is allowed but odd; secrets have been read */
 void config_warn(const struct loader *l, int64_t now_us);
 
+#define CONFIG_PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/* the same about the program of each handler, as far as this user can tell */
+void config_warn_programs(const struct loader *l);
+
 /* is `user` of every handler there, and may this process become it? */
 int config_check_users(const struct loader *l, struct error *e) MUST_USE;
 

@@ -155,6 +155,12 @@ def test_words_that_are_nearly_known_are_told(daemon):
     assert_told(daemon, "(did you mean 'evaluation_completed'?)", "(did you mean 'REVIEW'?)")
 
 
+def test_a_program_that_is_not_there_is_told(daemon):
+    append(daemon, "[handler h]\ntype = exec\ncommand = /no/such/hook\n")
+    assert_told(daemon, "[handler h]: '/no/such/hook' cannot be run: No such file or directory")
+    assert "/no/such/hook" in daemon.ctl("doctor").err
+
+
 def test_plain_http_is_refused_off_loopback(daemon):
     daemon.config.update({"server": {"listen": "0.0.0.0:0", "insecure_http": "yes"}})
     daemon.config.write()

@@ -16,7 +16,8 @@
 
 #include <cmocka.h>
 
-#include "core/config.h"
+#include "core/config_parts.h"
+#include "dispatch/exec_env.h"
 #include "util/buf.h"
 
 #define TLS        "[server]\ntls_certificate = c\ntls_private_key = k\n"          /* 3 lines */
@@ -352,6 +353,7 @@ static char *warnings_of(const struct folder *f, const char *lines)
 }
 
 #define UNIX "type = unix\nsocket = s\n"
+#define EXEC "type = exec\n"
 
 static void assert_warned(const struct folder *f, const char *lines, const char *wanted)
 {
@@ -381,6 +383,32 @@ static void test_words_that_are_nearly_known(void **state)
 		      NULL);
 }
 
+static void test_programs_that_cannot_be_run(void **state)
+{
+	const struct folder *f = *state;
+	char *program = in_folder(f, "hook");
+	struct buf lines = BUF_INIT(1024);
+
+	assert_int_equal(buf_printf(&lines, EXEC "command = %s x\n", program), 0);
+	assert_warned(f, lines.p, "main.conf:11: [handler h]: '/tmp/test_config."); /* and so on */
+	assert_warned(f, lines.p,
+		      "/hook' cannot be run: No such file or directory; its deliveries will fail");
+	put(f, "hook", SLICE("#!/bin/sh\n"), 0644);
+	assert_warned(f, lines.p, "/hook' cannot be run: Permission denied");
+	put(f, "hook", SLICE("#!/bin/sh\n"), 0755);
+	assert_warned(f, lines.p, NULL);
+	assert_warned(f, EXEC "command = /tmp\n", "'/tmp' cannot be run: Permission denied");
+	assert_warned(f, EXEC "command = true\n", NULL);
+	assert_warned(f, EXEC "command = no-such-program\n",
+		      "'no-such-program' cannot be run: No such file or directory");
+	assert_warned(f, EXEC "command = true\nenv = PATH=/nowhere\n", "'true' cannot be run");
+	if (geteuid() == 0) /* otherwise `user` is an error */
+		assert_warned(f, EXEC "command = /no/such\nuser = nobody\n", NULL);
+	assert_string_equal(CONFIG_PROGRAM_PATH, EXEC_ENV_PATH);
+	buf_deinit(&lines);
+	free(program);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -394,6 +422,7 @@ int main(void)
 		WITH_FOLDER(test_credentials_directory),
 		WITH_FOLDER(test_warnings),
 		WITH_FOLDER(test_words_that_are_nearly_known),
+		WITH_FOLDER(test_programs_that_cannot_be_run),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
