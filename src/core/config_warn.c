@@ -2,6 +2,8 @@
 /*
  * What is allowed in a configuration, but probably not meant
  */
+#include <string.h>
+
 #include "core/config_parts.h"
 #include "core/event_types.h"
 #include "core/log.h"
@@ -98,10 +100,67 @@ static void warn_unknown_decisions(const struct handler_config *h)
 	}
 }
 
+/* text without a syntax of its own: not a list, a command, or a jq program */
+static bool is_plain_text(const struct option *o)
+{
+	bool is_text = o->type == OPTION_STRING || o->type == OPTION_PATH ||
+		       o->type == OPTION_SECRET_PATH || o->type == OPTION_URL_PATH;
+
+	return is_text && strcmp(o->name, "filter") != 0 && strcmp(o->name, "transform") != 0;
+}
+
+/* "riskos # the user", from '#' on; NULL: there is none */
+static const char *find_comment(const char *text)
+{
+	for (const char *at = strchr(text, '#'); at; at = strchr(at + 1, '#'))
+		if (at > text && (at[-1] == ' ' || at[-1] == '\t'))
+			return at;
+	return NULL;
+}
+
+static bool is_quoted(const char *text)
+{
+	size_t n = strlen(text);
+
+	return n >= 2 && text[0] == '"' && text[n - 1] == '"';
+}
+
+/* the value may be personal: it is not repeated */
+static void warn_text(const struct section *s, const struct option *o, const char *text)
+{
+	struct origin given = section_given(s, o->name);
+	const char *why = NULL;
+
+	if (find_comment(text))
+		why = "what follows '#' is part of the value; a comment needs a line of its own";
+	else if (is_quoted(text))
+		why = "the quotes are part of the value; leave them out";
+	if (why)
+		log_warning("%s:%d: [%s%s%s] %s: %s", given.file, given.line, section_word(s),
+			    s->name ? " " : "", s->name ? s->name : "", o->name, why);
+}
+
+static void warn_texts(const struct loader *l, const struct section *s)
+{
+	const char *target = section_target(l, s);
+
+	for (size_t i = 0; i < n_options; i++) {
+		const char *text;
+
+		if (!s->given[i].line || !is_plain_text(&options[i]))
+			continue;
+		memcpy(&text, target + options[i].offset, sizeof(text));
+		if (text)
+			warn_text(s, &options[i], text);
+	}
+}
+
 void config_warn(const struct loader *l, int64_t now_us)
 {
 	const struct config *c = l->config;
 
+	for (size_t i = 0; i < l->n_sections; i++)
+		warn_texts(l, &l->sections[i]);
 	for (size_t i = 0; i < c->n_credentials; i++) {
 		warn_short_secret(&c->credentials[i]);
 		warn_expired(&c->credentials[i], now_us);

@@ -161,6 +161,14 @@ def test_a_program_that_is_not_there_is_told(daemon):
     assert "/no/such/hook" in daemon.ctl("doctor").err
 
 
+def test_a_comment_or_quotes_that_became_part_of_a_value_are_told(daemon):
+    daemon.config.update({"credential basic": {"username": "riskos # of the Dashboard"},
+                          "endpoint riskos": {"environment": '"Production"'}})
+    daemon.config.write()
+    assert_told(daemon, "[credential basic] username: what follows '#' is part of the value",
+                "[endpoint riskos] environment: the quotes are part of the value")
+
+
 def test_plain_http_is_refused_off_loopback(daemon):
     daemon.config.update({"server": {"listen": "0.0.0.0:0", "insecure_http": "yes"}})
     daemon.config.write()

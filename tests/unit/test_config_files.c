@@ -409,6 +409,22 @@ static void test_programs_that_cannot_be_run(void **state)
 	free(program);
 }
 
+static void test_comments_and_quotes_within_values(void **state)
+{
+	assert_warned(*state, UNIX "[endpoint a]\nenvironment = Production # ours\n",
+		      "main.conf:13: [endpoint a] environment: what follows '#' is part of the "
+		      "value");
+	assert_warned(*state, UNIX "[endpoint a]\nenvironment = \"Production\"\n",
+		      "main.conf:13: [endpoint a] environment: the quotes are part of the value");
+	assert_warned(*state, UNIX "[store]\npath = e.db # here\n",
+		      "main.conf:13: [store] path: what follows '#'");
+	assert_warned(*state,
+		      UNIX "filter = \"x\" == \"y\" # jq has comments\ntransform = \"a\"\n"
+			   "workflow = \"onboarding\"\n[endpoint a]\nenvironment = #1 a#b \"c\"\n",
+		      NULL);
+	assert_warned(*state, EXEC "command = \"true\" # x\n", NULL);
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -423,6 +439,7 @@ int main(void)
 		WITH_FOLDER(test_warnings),
 		WITH_FOLDER(test_words_that_are_nearly_known),
 		WITH_FOLDER(test_programs_that_cannot_be_run),
+		WITH_FOLDER(test_comments_and_quotes_within_values),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
