@@ -53,6 +53,20 @@ struct change {
 	int64_t n_changed, n_refused;
 };
 
+/* @state: of a delivery that was refused, or NULL: there is none */
+static void print_refusal(const struct change *change, long long delivery, const char *state)
+{
+	if (!state)
+		put(stderr, "riskhookctl: delivery %lld does not exist\n", delivery);
+	else if (change->state == DELIVERY_DEAD && strcmp(state, "dead") == 0)
+		put(stderr, /* otherwise the daemon would have done it */
+		    "riskhookctl: delivery %lld is dead and stays so: its body was erased by "
+		    "[store] retention\n",
+		    delivery);
+	else
+		put(stderr, "riskhookctl: delivery %lld is %s\n", delivery, state);
+}
+
 static void print_refused(struct change *change, const json_t *refused)
 {
 	size_t i;
@@ -60,12 +74,9 @@ static void print_refused(struct change *change, const json_t *refused)
 
 	json_array_foreach(refused, i, item)
 	{
-		const char *state = json_string_value(json_object_get(item, "state"));
-
 		change->n_refused++;
-		put(stderr, "riskhookctl: delivery %lld %s%s\n",
-		    (long long)json_integer_value(json_object_get(item, "delivery")),
-		    state ? "is " : "does not exist", state ? state : "");
+		print_refusal(change, json_integer_value(json_object_get(item, "delivery")),
+			      json_string_value(json_object_get(item, "state")));
 	}
 }
 

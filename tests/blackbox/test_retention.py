@@ -120,6 +120,19 @@ def test_an_erased_event_is_given_to_nobody_any_more(make_daemon, folder):
     assert rows == [{"state": "dead", "attempts": 1}]
 
 
+def test_what_was_given_up_and_erased_cannot_be_retried(make_daemon):
+    daemon = make_daemon({"store": {"retention": "1s"},
+                          "handler no": {"type": "exec", "command": "/bin/sh -c 'exit 65'"}})
+    seq = daemon.stored(body())
+    delivery = daemon.delivery(seq, "no", "dead")["delivery"]
+    erased(daemon, seq)
+    result = daemon.ctl("retry", delivery)
+    assert result.code == FAILED
+    assert f"delivery {delivery} is dead and stays so: its body was erased" in result.err
+    held = daemon.ctl("hold", delivery)
+    assert f"delivery {delivery} is dead\n" in held.err
+
+
 def test_nothing_is_erased_unless_the_configuration_says_so(make_daemon):
     daemon = make_daemon()
     seq = daemon.stored(body())
