@@ -250,6 +250,30 @@ int args_check_accepted(const struct arguments *args, const char *accepts, struc
 	return 0;
 }
 
+/* it goes into URLs, and into a certificate's list of names, where a comma would begin another one
+ */
+static bool is_host(const char *text)
+{
+	static const char others[] = ".-:";
+
+	for (const char *at = text; *at; at++) {
+		bool is_alnum = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
+				(*at >= '0' && *at <= '9');
+
+		if (!is_alnum && !strchr(others, *at))
+			return false;
+	}
+	return *text != '\0';
+}
+
+int args_check_url_host(const struct arguments *args, struct error *e)
+{
+	if (args->url_host && !is_host(args->url_host))
+		return error_set(e, -EINVAL, "--url-host takes a host name, not '%s'",
+				 args->url_host);
+	return 0;
+}
+
 void args_print_help(FILE *out, const char *accepts)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {

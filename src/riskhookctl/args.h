@@ -73,6 +73,9 @@ int args_parse(int argc, char **argv, int64_t now, struct arguments *ret, struct
 int args_check_accepted(const struct arguments *args, const char *accepts,
 			struct error *e) MUST_USE;
 
+/* Return: 0, also when it was not given, or -EINVAL with the sentence in @e */
+int args_check_url_host(const struct arguments *args, struct error *e) MUST_USE;
+
 /* was one of these options given? @names: separated by blanks */
 bool args_has_any(const struct arguments *args, const char *names);
 

@@ -221,8 +221,9 @@ static void print_notes(const struct target *target)
 	if (target->is_loopback)
 		put(stdout,
 		    "\nnote: riskhookd listens on this machine alone; set [server] listen = "
-		    "0.0.0.0:8443\n      (or the address behind your proxy) before RiskOS can "
-		    "reach it.\n");
+		    "0.0.0.0:%d\n      (or the address behind your proxy) before RiskOS can "
+		    "reach it.\n",
+		    target->port);
 	if (target->self_signed)
 		put(stdout, "\nnote: the certificate is self-signed, which a sender that verifies "
 			    "refuses; "
@@ -242,8 +243,11 @@ enum ctl_exit cmd_dashboard(const struct context *ctx)
 	struct target target;
 	struct error e = ERROR_INIT;
 	int64_t now = clock_now_us();
-	int r = target_resolve(config, &target, &e);
+	int r;
 
+	if (args_check_url_host(ctx->args, &e) < 0)
+		return ctl_fail(CTL_USAGE, "%s", e.text);
+	r = target_resolve(config, &target, &e);
 	if (r < 0)
 		return ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);
 	if (!ctx->args->json)

@@ -308,21 +308,6 @@ static bool is_plain(const char *text)
 	return true;
 }
 
-/* it goes into a certificate's list of names, where a comma would begin another one */
-static bool is_host(const char *text)
-{
-	static const char others[] = ".-:";
-
-	for (const char *at = text; *at; at++) {
-		bool is_alnum = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') ||
-				(*at >= '0' && *at <= '9');
-
-		if (!is_alnum && !strchr(others, *at))
-			return false;
-	}
-	return *text != '\0';
-}
-
 static enum ctl_exit check_arguments(const struct arguments *args)
 {
 	struct server_config server = {.threads = 0};
@@ -331,9 +316,8 @@ static enum ctl_exit check_arguments(const struct arguments *args)
 
 	if (!is_plain(args->operands[1]))
 		return ctl_fail(CTL_USAGE, "control characters and quotes are not allowed in DIR");
-	if (args->url_host && !is_host(args->url_host))
-		return ctl_fail(CTL_USAGE, "--url-host takes a host name, not '%s'",
-				args->url_host);
+	if (args_check_url_host(args, &e) < 0)
+		return ctl_fail(CTL_USAGE, "%s", e.text);
 	if (!args->listen)
 		return CTL_OK;
 	r = option_set(option_find("server", "listen"), &server, slice_of(args->listen), "/", &e);

@@ -408,6 +408,19 @@ def test_dashboard_prints_what_to_type_into_the_form(daemon):
         assert text in result.out, text
 
 
+def test_dashboard_names_the_port_that_is_configured(daemon):
+    assert f"listen = 0.0.0.0:{daemon.port}\n" in daemon.ctl("dashboard").out
+
+
+@pytest.mark.parametrize("host", ["bad host!", "", "a,b", "https://a"])
+@pytest.mark.parametrize("command", ["dashboard", "init"])
+def test_a_host_that_is_none_is_refused(daemon, folder, command, host):
+    directory = [folder / "new"] if command == "init" else []
+    result = daemon.ctl(command, *directory, "--url-host", host)
+    assert result.code == USAGE and result.out == ""
+    assert f"--url-host takes a host name, not '{host}'" in result.err
+
+
 # check-config (what it refuses is in test_config.py)
 
 def test_check_config_is_quiet_about_a_right_configuration(daemon):
