@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "core/config.h"
 #include "riskhookctl/bar.h"
@@ -36,6 +37,9 @@ enum ctl_exit cmd_backup(const struct context *ctx)
 	char size[NUMBER_SIZE];
 	int r;
 
+	if (strcmp(request.file, "-") == 0)
+		return ctl_fail(CTL_USAGE, "a backup needs a file, it cannot go to standard "
+					   "output; './-' is a file of that name");
 	progress_begin(&progress, "pages copied");
 	r = backup_make(&request, &facts, &e);
 	progress_end(&progress);

@@ -109,6 +109,15 @@ def test_a_backup_does_not_replace_the_store_of_another_daemon(make_daemon):
     assert other.post(raw).result == "duplicate"
 
 
+def test_a_backup_does_not_go_to_standard_output(make_daemon, folder):
+    daemon = make_daemon()
+    done = subprocess.run([RISKHOOKCTL, "-c", daemon.config.path, "backup", "-"], cwd=folder,
+                          capture_output=True, timeout=scaled(30))
+    assert done.returncode == USAGE and done.stdout == b""
+    assert b"a backup needs a file" in done.stderr
+    assert not list(folder.iterdir())
+
+
 def test_a_backup_that_cannot_be_written_leaves_nothing(make_daemon, folder):
     daemon = make_daemon()
     daemon.stored(body())
