@@ -168,7 +168,8 @@ static enum ctl_exit report(const struct change *change)
 		put(stdout, "{\"changed\":%lld,\"refused\":%lld}\n", (long long)change->n_changed,
 		    (long long)change->n_refused);
 	else
-		put(stdout, "%lld deliveries %s\n", (long long)change->n_changed, change->verb);
+		put(stdout, "%lld %s %s\n", (long long)change->n_changed,
+		    PLURAL(change->n_changed, "delivery", "deliveries"), change->verb);
 	if (change->n_refused > 0)
 		return CTL_FAILED;
 	return change->n_changed > 0 ? CTL_OK : CTL_NOTHING;

@@ -166,7 +166,9 @@ enum ctl_exit cmd_replay(const struct context *ctx)
 		    (long long)progress.replay, (long long)progress.deliveries,
 		    progress.has_ended ? "true" : "false");
 	else
-		put(stdout, "replay %lld: %lld deliveries%s\n", (long long)progress.replay,
-		    (long long)progress.deliveries, progress.has_ended ? "" : " so far");
+		put(stdout, "replay %lld: %lld %s%s\n", (long long)progress.replay,
+		    (long long)progress.deliveries,
+		    PLURAL(progress.deliveries, "delivery", "deliveries"),
+		    progress.has_ended ? "" : " so far");
 	return progress.deliveries > 0 ? CTL_OK : CTL_NOTHING;
 }

@@ -14,6 +14,7 @@
 #include "riskhookctl/put.h"
 #include "util/buf.h"
 #include "util/hex.h"
+#include "util/macros.h"
 
 #define SECRET_MAX 4096
 
@@ -25,10 +26,10 @@ enum ctl_exit cmd_check_config(const struct context *ctx)
 	if (jq_check_config(config, &e) < 0)
 		return ctl_fail(CTL_FAILED, "%s", e.text);
 	put(stdout, "%s: ok, %zu file%s, %zu endpoint%s, %zu credential%s, %zu handler%s\n",
-	    config->path, config->files.n, config->files.n == 1 ? "" : "s", config->n_endpoints,
-	    config->n_endpoints == 1 ? "" : "s", config->n_credentials,
-	    config->n_credentials == 1 ? "" : "s", config->n_handlers,
-	    config->n_handlers == 1 ? "" : "s");
+	    config->path, config->files.n, PLURAL(config->files.n, "", "s"), config->n_endpoints,
+	    PLURAL(config->n_endpoints, "", "s"), config->n_credentials,
+	    PLURAL(config->n_credentials, "", "s"), config->n_handlers,
+	    PLURAL(config->n_handlers, "", "s"));
 	return CTL_OK;
 }
 

@@ -50,8 +50,9 @@ enum ctl_exit cmd_backup(const struct context *ctx)
 		    "{\"bytes\":%" PRId64 ",\"events\":%" PRId64 ",\"last_seq\":%" PRId64 "}\n",
 		    facts.bytes, facts.events, facts.last_seq);
 	else
-		put(stdout, "%s: %s, %" PRId64 " events up to seq %" PRId64 ", checked\n",
-		    request.file, bytes_text(facts.bytes, size), facts.events, facts.last_seq);
+		put(stdout, "%s: %s, %" PRId64 " %s up to seq %" PRId64 ", checked\n", request.file,
+		    bytes_text(facts.bytes, size), facts.events,
+		    PLURAL(facts.events, "event", "events"), facts.last_seq);
 	return CTL_OK;
 }
 

@@ -22,6 +22,11 @@ static long long days_between(int64_t from, int64_t to)
 	return (to - from) / DAY_US;
 }
 
+static const char *days_word(int64_t from, int64_t to)
+{
+	return PLURAL(days_between(from, to), "day", "days");
+}
+
 /* Return: when the last of the endpoint's credentials ends; INT64_MAX: one has no end; 0: none is
  * live */
 static int64_t last_end(const struct config *config, const char *endpoint, int64_t now)
@@ -51,8 +56,8 @@ static void check_endpoint(struct doctor *d, const struct config *config, const 
 	else if (end - d->now < CREDENTIAL_SOON_US)
 		doctor_tell(d, FINDING_WARNING, "credentials",
 			    "add its successor now, then change it in the RiskOS Dashboard",
-			    "the last credential of endpoint %s ends in %lld days", endpoint,
-			    days_between(d->now, end));
+			    "the last credential of endpoint %s ends in %lld %s", endpoint,
+			    days_between(d->now, end), days_word(d->now, end));
 	else
 		doctor_tell(d, FINDING_OK, "credentials", NULL, "endpoint %s has a valid one",
 			    endpoint);
@@ -66,8 +71,9 @@ static void check_leftovers(struct doctor *d, const struct config *config)
 		if (c->not_after_us && c->not_after_us <= d->now)
 			doctor_tell(d, FINDING_WARNING, "credentials",
 				    "remove it from the configuration",
-				    "credential %s ended %lld days ago", c->name,
-				    days_between(c->not_after_us, d->now));
+				    "credential %s ended %lld %s ago", c->name,
+				    days_between(c->not_after_us, d->now),
+				    days_word(c->not_after_us, d->now));
 	}
 }
 
@@ -134,17 +140,20 @@ static void check_trust(struct doctor *d, const struct chain_facts *facts)
 static void check_validity(struct doctor *d, const struct chain_facts *facts)
 {
 	if (facts->not_after <= d->now)
-		doctor_tell(d, FINDING_PROBLEM, "certificate", "renew it", "it ended %lld days ago",
-			    days_between(facts->not_after, d->now));
+		doctor_tell(d, FINDING_PROBLEM, "certificate", "renew it", "it ended %lld %s ago",
+			    days_between(facts->not_after, d->now),
+			    days_word(facts->not_after, d->now));
 	else if (facts->not_before > d->now)
 		doctor_tell(d, FINDING_PROBLEM, "certificate", "wait, or look at the clock",
 			    "it is not valid yet");
 	else if (facts->not_after - d->now < CERTIFICATE_SOON_US)
-		doctor_tell(d, FINDING_WARNING, "certificate", "renew it", "it ends in %lld days",
-			    days_between(d->now, facts->not_after));
+		doctor_tell(d, FINDING_WARNING, "certificate", "renew it", "it ends in %lld %s",
+			    days_between(d->now, facts->not_after),
+			    days_word(d->now, facts->not_after));
 	else
-		doctor_tell(d, FINDING_OK, "certificate", NULL, "%lld days left",
-			    days_between(d->now, facts->not_after));
+		doctor_tell(d, FINDING_OK, "certificate", NULL, "%lld %s left",
+			    days_between(d->now, facts->not_after),
+			    days_word(d->now, facts->not_after));
 }
 
 void doctor_check_certificate(struct doctor *d)

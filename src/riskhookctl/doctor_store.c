@@ -10,6 +10,7 @@
 #include "riskhookctl/doctor.h"
 #include "store/check.h"
 #include "store/gauge.h"
+#include "util/macros.h"
 #include "util/units.h"
 
 #define FUTURE_US  (60 * US_PER_S)
@@ -50,17 +51,19 @@ static int on_gauge(const struct queue_gauge *gauge, void *arg)
 	if (gauge->state == DELIVERY_DEAD)
 		doctor_tell(d, FINDING_WARNING, "handler",
 			    "riskhookctl deliveries --state dead tells why",
-			    "%s: %" PRId64 " deliveries were given up", gauge->handler, gauge->n);
+			    "%s: %" PRId64 " %s given up", gauge->handler, gauge->n,
+			    PLURAL(gauge->n, "delivery was", "deliveries were"));
 	if (gauge->state == DELIVERY_PENDING && d->now - gauge->oldest_at > OLD_US)
 		doctor_tell(d, FINDING_WARNING, "handler",
 			    "riskhookctl deliveries --state pending; does its consumer run?",
-			    "%s: %" PRId64 " deliveries wait, the oldest for %s", gauge->handler,
-			    gauge->n, age_text((d->now - gauge->oldest_at) / US_PER_S, age));
+			    "%s: %" PRId64 " %s, the oldest for %s", gauge->handler, gauge->n,
+			    PLURAL(gauge->n, "delivery waits", "deliveries wait"),
+			    age_text((d->now - gauge->oldest_at) / US_PER_S, age));
 	if (gauge->state == DELIVERY_PENDING && !config_handler(d->ctx->config, gauge->handler))
 		doctor_tell(d, FINDING_WARNING, "handler",
 			    "configure it again, or leave them for the record",
-			    "%s: %" PRId64 " deliveries wait, but it is not configured",
-			    gauge->handler, gauge->n);
+			    "%s: %" PRId64 " %s, but it is not configured", gauge->handler,
+			    gauge->n, PLURAL(gauge->n, "delivery waits", "deliveries wait"));
 	return 0;
 }
 
@@ -71,9 +74,10 @@ static int on_streak(const struct check_streak *streak, void *arg)
 	if (streak->most >= MANY_TRIES)
 		doctor_tell(d, FINDING_WARNING, "handler",
 			    "riskhookctl attempts DELIVERY shows what it printed",
-			    "%s: %" PRId64 " deliveries keep failing, one of them %" PRId64
-			    " times",
-			    streak->handler, streak->failed, streak->most);
+			    "%s: %" PRId64 " %s failing, one of them %" PRId64 " times",
+			    streak->handler, streak->failed,
+			    PLURAL(streak->failed, "delivery keeps", "deliveries keep"),
+			    streak->most);
 	return 0;
 }
 

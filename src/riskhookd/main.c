@@ -21,6 +21,7 @@
 #include "jq/evaluator.h"
 #include "riskhookd/arguments.h"
 #include "riskhookd/daemon.h"
+#include "util/macros.h"
 
 static int load(const char *path, struct config **ret_config)
 {
@@ -69,8 +70,10 @@ static int check(const char *path)
 		return EXIT_FAILURE;
 	if (check_tls(&config->server) < 0 || check_credentials(config) < 0)
 		return EXIT_FAILURE;
-	printf("%s: ok (%zu endpoints, %zu credentials, %zu handlers)\n", config->path,
-	       config->n_endpoints, config->n_credentials, config->n_handlers);
+	printf("%s: ok (%zu endpoint%s, %zu credential%s, %zu handler%s)\n", config->path,
+	       config->n_endpoints, PLURAL(config->n_endpoints, "", "s"), config->n_credentials,
+	       PLURAL(config->n_credentials, "", "s"), config->n_handlers,
+	       PLURAL(config->n_handlers, "", "s"));
 	return EXIT_SUCCESS;
 }
 

@@ -57,7 +57,7 @@ static void warn_of_end(struct ending_memory *memory, int64_t end_us, int64_t no
 		log_error("%s has ended at %s; %s", what, time_format(end_us, at), hint);
 	else
 		log_warning("%s ends in %" PRId64 " day%s, at %s; %s", what, days,
-			    days == 1 ? "" : "s", time_format(end_us, at), hint);
+			    PLURAL(days, "", "s"), time_format(end_us, at), hint);
 }
 
 static void warn_of_credentials(const struct intake *in, int64_t now_us)

@@ -20,3 +20,6 @@
 
 #define MIN_OF(a, b) ((a) < (b) ? (a) : (b))
 #define MAX_OF(a, b) ((a) > (b) ? (a) : (b))
+
+/* the word behind a number */
+#define PLURAL(n, one, many) ((n) == 1 ? (one) : (many))

@@ -48,7 +48,9 @@ def assert_refused(daemon, path, line=None):
 
 
 def test_the_configuration_of_these_tests_is_right(daemon):
-    assert check(daemon).code == 0
+    result = check(daemon)
+    assert result.code == 0
+    assert result.out.endswith("ok (1 endpoint, 2 credentials, 0 handlers)\n")
 
 
 HANDLER = "[handler h]\ntype = exec\ncommand = /bin/true\n"

@@ -179,7 +179,7 @@ def test_hold_and_release(ledger):
     other, _ = ledger.post()
     number = daemon.delivery(first, "ledger", "pending")["delivery"]
     daemon.delivery(other, "ledger", "pending")
-    assert daemon.ctl("hold", number).out.strip() == "1 deliveries held"
+    assert daemon.ctl("hold", number).out.strip() == "1 delivery held"
     daemon.ctl("resume", "ledger")
     daemon.delivery(other, "ledger", "done")
     assert daemon.ctl_rows("deliveries", "--state", "held")[0]["delivery"] == number

@@ -31,7 +31,7 @@ def test_a_backup_is_a_whole_store_in_one_private_file(make_daemon, folder):
     daemon.delivery(daemon.stored(raw), "ok")
     copy = folder / "copy.db"
     result = daemon.ctl("backup", copy)
-    assert result.code == OK and "1 events up to seq 1" in result.out and result.err == ""
+    assert result.code == OK and "1 event up to seq 1" in result.out and result.err == ""
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     assert sorted(folder.iterdir()) == [copy]
     assert ask(copy, "PRAGMA integrity_check") == "ok"
