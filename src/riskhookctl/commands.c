@@ -319,6 +319,8 @@ const struct command commands[] = {
 		.operands = "",
 		.accepts = "",
 		.help = "validate the configuration and its secret files",
+		.details = "'riskhookd --check' also loads the certificate and the keys that it "
+			   "names.",
 		.example = "riskhookctl -c ./riskhookd.conf check-config",
 	},
 	{
