@@ -87,7 +87,8 @@ const char *db_advice(int error)
 	switch (error) {
 	case -EUCLEAN:
 		return "; the file is damaged: keep a copy of it, restore a backup (riskhookctl "
-		       "backup makes them), or try 'sqlite3 events.db .recover'";
+		       "backup makes them), or try 'sqlite3 events.db .recover' with a sqlite3 "
+		       "that can (Debian 12's cannot)";
 	case -EBUSY:
 		return "; another program has locked it, sqlite3 perhaps: end what has it open "
 		       "(fuser tells)";

@@ -87,6 +87,13 @@ def test_defaults_and_bounds_are_documented(options):
             assert restart == (reloadable == "no"), f"{where}: does a reload suffice?"
 
 
+def test_the_example_names_every_type_of_credential(options):
+    text = (REPOSITORY / "conf/riskhookd.conf").read_text()
+    comment = re.search(r"# How the sender proves .*?(?=\ntype)", text, re.S)[0]
+    for word in options["credential"]["type"][2].split(", "):
+        assert f" {word}: " in comment, f"conf/riskhookd.conf: [credential] type: say what {word} is"
+
+
 # riskhookctl(8)
 
 @pytest.fixture(scope="module")

@@ -179,6 +179,7 @@ def test_a_damaged_store_is_told_with_a_way_out(make_daemon):
     with pytest.raises(DaemonFailed) as failure:
         daemon.start()
     assert "damaged" in failure.value.output and "backup" in failure.value.output
+    assert "Debian 12's cannot" in failure.value.output, "as the README says of .recover"
     result = daemon.ctl("events")
     assert result.code == FAILED and "backup" in result.err
 
