@@ -15,7 +15,7 @@ from lib import client
 from lib.config import ENDPOINT, free_port
 from lib.daemon import Daemon, run_ctl
 from lib.events import body, encode, envelope, fixture, new_id
-from lib.settings import RISKHOOKCTL, scaled
+from lib.settings import REPOSITORY, RISKHOOKCTL, scaled
 from lib.waiting import wait_until
 
 OK, FAILED, USAGE, NOTHING, UNREACHABLE = range(5)
@@ -442,6 +442,15 @@ def initialised(folder):
 def test_init_writes_a_configuration_that_is_right(initialised):
     directory, _ = initialised
     assert run_ctl("-c", directory / "riskhookd.conf", "check-config").code == OK
+
+
+def test_the_unit_loads_every_secret_that_init_writes(initialised):
+    directory, _ = initialised
+    written = {path.name for path in directory.glob("riskos-*")}
+    unit = (REPOSITORY / "systemd/riskhookd.service").read_text()
+    manual = (REPOSITORY / "src/core/riskhookd.conf.5").read_text()
+    assert written and written == set(re.findall(r"^LoadCredential=(\S+)$", unit, re.M))
+    assert all(f".Pa {name}" in manual for name in written)
 
 
 def test_init_lets_nobody_else_read_a_secret(initialised):
