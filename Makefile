@@ -99,6 +99,16 @@ $(B)/obj/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c -o $@ $<
 
+# What has a folder compiled in is compiled again when it is another one: `make install SYSCONFDIR=`
+# after a plain `make` installs programs that agree with their units.
+$(B)/obj/folders: FORCE
+	@mkdir -p $(@D)
+	@echo '$(SYSCONFDIR)' | cmp -s - $@ || echo '$(SYSCONFDIR)' > $@
+$(call obj,$(shell grep -l CONFIG_DEFAULT_PATH src/*/*.c)): $(B)/obj/folders
+
+.PHONY: FORCE
+FORCE:
+
 $(B)/obj/gen/%.o: $(B)/gen/%.c
 	@mkdir -p $(@D)
 	$(call say,CC)$(CC) $(CPPFLAGS) $(CFLAGS) -c -o $@ $<
@@ -294,7 +304,7 @@ check-reports:
 
 # ---- install -----------------------------------------------------------------------------------
 # DESTDIR is put in front of everything; PREFIX (/usr/local) and SYSCONFDIR (/etc) go into the units.
-# SYSCONFDIR is compiled in, too: give it to `make` as well.
+# SYSCONFDIR is compiled in, too: what depends on it is compiled again when it is another one.
 
 PREFIX ?= /usr/local
 SBINDIR ?= $(PREFIX)/sbin
