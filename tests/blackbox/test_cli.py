@@ -456,9 +456,9 @@ def test_the_unit_loads_every_secret_that_init_writes(initialised):
 def test_init_lets_nobody_else_read_a_secret(initialised):
     directory, _ = initialised
     text = (directory / "riskhookd.conf").read_text()
-    names = re.findall(r"^(?:tls_private_key|password_file|token_file)\s*=\s*(\S+)", text,
-                       re.MULTILINE)
-    assert len(names) >= 3
+    names = re.findall(r"^(?:tls_private_key|password_file|token_file|client_secret_file)"
+                       r"\s*=\s*(\S+)", text, re.MULTILINE)
+    assert len(names) >= 4
     for name in names:
         assert (directory / name).stat().st_mode & 0o077 == 0, name
 
@@ -466,7 +466,7 @@ def test_init_lets_nobody_else_read_a_secret(initialised):
 def test_init_makes_other_secrets_each_time(initialised, folder):
     directory, _ = initialised
     assert run_ctl("init", folder / "other").code == OK
-    for name in re.findall(r"^(?:password_file|token_file)\s*=\s*(\S+)",
+    for name in re.findall(r"^(?:password_file|token_file|client_secret_file)\s*=\s*(\S+)",
                            (directory / "riskhookd.conf").read_text(), re.MULTILINE):
         mine, other = ((folder / where / name).read_bytes() for where in ("demo", "other"))
         assert mine != other and len(mine) >= 16
@@ -474,7 +474,7 @@ def test_init_makes_other_secrets_each_time(initialised, folder):
 
 def test_init_prints_no_secret(initialised):
     directory, result = initialised
-    for name in re.findall(r"^(?:password_file|token_file)\s*=\s*(\S+)",
+    for name in re.findall(r"^(?:password_file|token_file|client_secret_file)\s*=\s*(\S+)",
                            (directory / "riskhookd.conf").read_text(), re.MULTILINE):
         assert (directory / name).read_text().strip() not in result.out + result.err
 
@@ -527,7 +527,8 @@ def test_init_trigger_events_is_all_that_a_user_needs(initialised, certificate):
         rows = daemon.ctl_rows("events")
         assert [row["event_type"] for row in rows] == ["evaluation_completed"]
         # The example handlers take what they match.
-        wait_until(lambda: all(row["state"] == "done" for row in daemon.ctl_rows("deliveries")),
+        wait_until(lambda: (rows := daemon.ctl_rows("deliveries")) and
+                   all(row["state"] == "done" for row in rows),
                    what="the example handlers have run")
         assert f":{port}{ENDPOINT}" in daemon.ctl("dashboard").out
 
