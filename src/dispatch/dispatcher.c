@@ -396,7 +396,7 @@ static void stop_round(struct dispatcher *d, int64_t stop_at_ms)
 
 	if (d->give_up_at_ms == INT64_MAX && now_ms >= stop_at_ms) {
 		d->give_up_at_ms = now_ms + ABORT_GIVE_UP_MS;
-		for_each_slot(link, d) handler_abort(slot_at(link)->handler);
+		for_each_slot(link, d) slot_abort(slot_at(link));
 	}
 	if (d->give_up_at_ms != INT64_MAX)
 		next_ms = d->give_up_at_ms;
@@ -504,7 +504,7 @@ int dispatcher_new(struct config *config, struct store *store, struct dispatcher
 
 static void stop_handlers(struct dispatcher *d)
 {
-	for_each_slot(link, d) handler_stop(slot_at(link)->handler);
+	for_each_slot(link, d) slot_stop(slot_at(link));
 }
 
 int dispatcher_start(struct dispatcher *d, struct error *e)

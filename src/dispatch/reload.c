@@ -94,7 +94,7 @@ void reload_reap(struct list *slots)
 	list_for_each_safe (link, slots) {
 		struct slot *slot = list_entry(link, struct slot, member);
 
-		if (!slot->is_retired || slot->n_under_way > 0)
+		if (!slot->is_retired || slot->n_under_way > 0 || !slot_end(slot))
 			continue;
 		list_remove(&slot->member);
 		slot_free(slot);

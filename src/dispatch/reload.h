@@ -3,9 +3,9 @@
  * The dispatcher's change of handlers by a reload
  *
  * A handler whose configuration is the same before and after keeps its slot and notices nothing.
- * Otherwise its slot retires: it begins nothing more, and goes when what is under way has ended and
- * is saved. A new slot of the same name begins only then, so that neither `concurrency` nor `order`
- * is broken in between.
+ * Otherwise its slot retires: it begins nothing more, ends when what is under way has ended and is
+ * saved, and goes when its programs have. A new slot of the same name begins only then, so that
+ * neither `concurrency` nor `order` is broken in between.
  *
  * Threads: reload_plan_make() and reload_plan_drop() from any; the rest from the dispatcher's.
  */
@@ -36,7 +36,7 @@ void reload_plan_drop(struct reload_plan *plan);
 /* retire what is not the same in @after, the plan's configuration; add the fresh slots to @slots */
 void reload_plan_apply(struct reload_plan *plan, const struct config *after, struct list *slots);
 
-/* free what has retired and is empty */
+/* end what has retired and is empty, and free what has ended */
 void reload_reap(struct list *slots);
 
 /* must it wait for a retired one of the same name? */

@@ -7,6 +7,7 @@
 #include "core/clock.h"
 #include "core/metrics.h"
 #include "store/store.h"
+#include "util/thread.h"
 
 int slot_new(struct config *snapshot, const struct handler_config *config,
 	     const struct slot_callbacks *callbacks, struct slot **ret_slot, struct error *e)
@@ -22,6 +23,7 @@ int slot_new(struct config *snapshot, const struct handler_config *config,
 	list_init(&slot->link);
 	slot->owner = callbacks->owner;
 	slot->on_begun = callbacks->on_begun;
+	slot->on_room = callbacks->on_room;
 	slot->snapshot = config_ref(snapshot);
 	slot->config = config;
 	for_handler = (struct handler_callbacks){
@@ -33,12 +35,46 @@ int slot_new(struct config *snapshot, const struct handler_config *config,
 	return 0;
 }
 
+static void *end_handler(void *arg)
+{
+	struct slot *slot = arg;
+
+	handler_stop(slot->handler);
+	atomic_store(&slot->has_ended, true);
+	slot->on_room(slot);
+	return NULL;
+}
+
+bool slot_end(struct slot *slot)
+{
+	if (!slot->is_ending) {
+		slot->is_ending = thread_start(&slot->ender, "ender", end_handler, slot) == 0;
+		if (!slot->is_ending) /* then others have to wait */
+			slot_stop(slot);
+	}
+	return !slot->is_ending || atomic_load(&slot->has_ended);
+}
+
+void slot_stop(struct slot *slot)
+{
+	if (slot->is_ending)
+		thread_join(slot->ender);
+	slot->is_ending = false;
+	handler_stop(slot->handler);
+}
+
+void slot_abort(struct slot *slot)
+{
+	if (!slot->is_ending) /* the handler is the ender's, and has nothing */
+		handler_abort(slot->handler);
+}
+
 void slot_free(struct slot *slot)
 {
 	if (!slot)
 		return;
 	if (slot->handler) {
-		handler_stop(slot->handler);
+		slot_stop(slot);
 		handler_free(slot->handler);
 	}
 	config_free(slot->snapshot);

@@ -12,6 +12,8 @@
  */
 #pragma once
 
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -37,12 +39,17 @@ struct slot {
 	const struct handler_config *config;
 	struct handler *handler;
 	void (*on_begun)(struct slot *slot); /* in the store's thread; must not block */
+	void (*on_room)(void *arg);          /* also when it has ended; `arg` is the slot */
 
 	/* owned by the dispatcher's thread */
 	bool is_paused;
 	bool is_retired;    /* by a reload (reload.h) */
 	size_t n_held;      /* the handler has them, or is about to get them */
 	size_t n_under_way; /* those, and the ones whose end is not yet committed */
+
+	pthread_t ender; /* while is_ending: stops the handler */
+	bool is_ending;
+	atomic_bool has_ended;
 
 	/* lent to the store while `is_beginning` */
 	bool is_beginning;
@@ -64,8 +71,23 @@ struct slot_callbacks {
 int slot_new(struct config *snapshot, const struct handler_config *config,
 	     const struct slot_callbacks *callbacks, struct slot **ret_slot,
 	     struct error *e) MUST_USE;
-/* stops the handler; nothing may be under way */
+/* stops the handler, if need be; nothing may be under way */
 void slot_free(struct slot *slot);
+
+/**
+ * slot_end() - stop the handler in a thread of its own; again and again until it returns true
+ *
+ * Nothing may be under way. A program in mode worker has 10 s to end, which nobody else must wait
+ * for. `on_room` tells of the end.
+ *
+ * Return: is it stopped?
+ */
+bool slot_end(struct slot *slot);
+/* the same, and wait */
+void slot_stop(struct slot *slot);
+
+/* end what is under way at once */
+void slot_abort(struct slot *slot);
 DEFINE_CLEANUP(struct slot *, slot_free)
 
 /* what a slot needs of the dispatcher for a round */

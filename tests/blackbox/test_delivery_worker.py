@@ -33,6 +33,10 @@ for line in sys.stdin:
     say(d["delivery"])
 """
 
+# Ends neither with its input nor by SIGTERM.
+STUBBORN = LOOP.replace("for line in", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nfor line in") \
+    + "while True:\n    signal.pause()\n"
+
 
 def worker(folder, text, name="worker"):
     path = folder / name
@@ -367,3 +371,29 @@ while True:
     daemon = make_daemon({"handler w": handler(worker(folder, text))})
     for seq in [daemon.stored(body_of_size(1_000_000)) for _ in range(3)]:
         daemon.delivery(seq, "w", timeout=60)
+
+
+def test_workers_that_a_reload_removes_hold_nobody_up(make_daemon, folder):
+    """Each has ten seconds to end, all at the same time; what has nothing to do with them goes on,
+    other reloads too. A handler of the same name waits for its own."""
+    names = ["w0", "w1", "w2"]
+    path = worker(folder, STUBBORN)
+    daemon = make_daemon({"handler true": {"type": "exec", "command": "/bin/true"},
+                          **{f"handler {name}": handler(path) for name in names}})
+    seq = daemon.stored(body())
+    for name in names:
+        daemon.delivery(seq, name)
+    old = pids(folder)
+    assert len(old) == 3
+    (folder / "new").mkdir()
+    daemon.config.update({"handler w0": {"command": worker(folder / "new", LOOP)},
+                          "handler w1": None, "handler w2": None})
+    daemon.config.write()
+    for _ in range(2):
+        assert daemon.ctl("reload").code == 0
+        seq = daemon.stored(body())
+        daemon.delivery(seq, "true")
+    assert all(process_is_alive(pid) for pid in old)
+    daemon.delivery(seq, "w0")
+    assert not all(process_is_alive(pid) for pid in old)
+    wait_until(lambda: not any(process_is_alive(pid) for pid in old))
