@@ -35,7 +35,6 @@ static const struct {
 	{SIGTERM, EXEC_KILL_AFTER_MS},
 	{SIGKILL, EXEC_KILL_AFTER_MS},
 };
-#define STEP_KILL 1
 
 struct run {
 	const struct exec_request *request;
@@ -122,8 +121,9 @@ static void on_deadline(struct run *run)
 static void on_abort(struct run *run)
 {
 	run->ended_by = ENDED_BY_ABORT;
-	run->step = MAX_OF(run->step, STEP_KILL);
 	on_deadline(run);
+	run->deadline_ms =
+		MIN_OF(run->deadline_ms, clock_monotonic_ms() + EXEC_ABORT_KILL_AFTER_MS);
 }
 
 /* Return: bytes read; 0 when there is nothing (more) just now */

@@ -11,8 +11,9 @@
  *     what is between them is read and thrown away.
  *   - Its end is the end: descendants that live on and hold the pipes are not waited for. (After a
  *     time-out or an abort the whole group is killed, too.)
- *   - At the time-out the group gets TERM, and KILL after another EXEC_KILL_AFTER_MS. What survives
- *     even that, such as a process in uninterruptible sleep or of another user, is left alone.
+ *   - At the time-out the group gets TERM, and KILL after another EXEC_KILL_AFTER_MS; at an abort
+ *     TERM, unless it had that, and KILL after EXEC_ABORT_KILL_AFTER_MS. What survives even that,
+ *     such as a process in uninterruptible sleep or of another user, is left alone.
  *
  * Waiting is one poll() on the two pipes, a pidfd and the abort descriptor: no signals, no alarms.
  *
@@ -26,7 +27,8 @@
 #include "dispatch/child.h"
 #include "util/slice.h"
 
-#define EXEC_KILL_AFTER_MS 5000
+#define EXEC_KILL_AFTER_MS       5000
+#define EXEC_ABORT_KILL_AFTER_MS 1000 /* who aborts is about to end itself */
 
 struct exec_request {
 	char *const *argv; /* argv[0]: absolute, or a name that is looked up in PATH of @envp */
@@ -34,7 +36,7 @@ struct exec_request {
 	struct slice input;
 	int64_t timeout_ms;
 	const struct child_limits *limits; /* or NULL */
-	int abort_fd; /* readable from the moment on when the program is to be killed */
+	int abort_fd; /* readable from the moment on when the program is to be ended */
 };
 
 /**

@@ -432,6 +432,25 @@ def test_a_stop_ends_what_runs_too_long_and_the_next_start_goes_on(make_daemon, 
     assert [a["outcome"] for a in daemon.attempts(delivery["delivery"])] == ["interrupted", "ok"]
 
 
+@pytest.mark.parametrize("ends_by", ["TERM", "KILL"])
+def test_a_stop_lets_a_program_clean_up(make_daemon, folder, ends_by):
+    """It gets SIGTERM before anything that it cannot catch."""
+    last = "exit 0" if ends_by == "TERM" else ":"
+    hook = script(folder, "hook", f"""
+trap 'touch {folder}/cleaned; {last}' TERM
+echo $$ > {folder}/pid.tmp; mv {folder}/pid.tmp {folder}/pid
+while :; do sleep 0.05; done
+""")
+    daemon = make_daemon({"server": {"stop_timeout": "0s"},
+                          "handler tidy": {"type": "exec", "command": hook}})
+    seq = daemon.stored(body())
+    pid = pid_in(folder / "pid")
+    daemon.stop()
+    assert (folder / "cleaned").exists() and not process_is_alive(pid)
+    assert daemon.query("SELECT state, outcome FROM delivery_log WHERE seq = ?", seq) == \
+        [{"state": "pending", "outcome": "interrupted"}]
+
+
 def test_a_stop_lets_a_quick_program_finish(make_daemon, folder):
     hook = script(folder, "hook", f"""
 touch {folder}/started
