@@ -36,11 +36,12 @@ static int wait_for_lock(int fd)
 static int create_private(const char *path, struct error *e)
 {
 	int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, STORE_MODE);
+	int r = fd < 0 ? -errno : 0;
 
-	if (fd < 0)
-		return error_set(e, -errno, "cannot open '%s': %s%s", path, error_name(errno),
-				 db_advice(-errno));
 	fd_close(fd);
+	if (r < 0)
+		return error_set(e, r, "cannot open '%s': %s%s", path, error_name(r),
+				 r == -ENOENT ? "; its folder must exist" : db_advice(r));
 	return 0;
 }
 
