@@ -421,17 +421,24 @@ C_FILES := $(wildcard src/*/*.c tests/unit/*.c tests/fuzz/*.c tests/power/*.c te
 	tests/timing/*.c)
 H_FILES := $(wildcard src/*/*.h tests/unit/*.h tests/fuzz/*.h tests/power/*.h)
 
-.PHONY: lint lint-format lint-layers lint-limits lint-tidy lint-cppcheck lint-timing lint-alerts
+.PHONY: map
+map:
+	@tests/lint/map.sh src
+
+.PHONY: lint lint-format lint-layers lint-limits lint-map lint-tidy lint-cppcheck lint-timing \
+	lint-alerts
 lint:
 	@$(MAKE) --no-print-directory deps-lint
-	@$(MAKE) --no-print-directory lint-format lint-layers lint-limits lint-tidy lint-cppcheck \
-		lint-timing lint-alerts
+	@$(MAKE) --no-print-directory lint-format lint-layers lint-limits lint-map lint-tidy \
+		lint-cppcheck lint-timing lint-alerts
 
 lint-format:
 	@tests/lint/format.sh $(C_FILES) $(H_FILES)
 lint-layers: check-layers
 lint-limits:
 	@tests/lint/limits.sh $(C_FILES) $(H_FILES)
+lint-map:
+	@tests/lint/map.sh src >/dev/null
 lint-tidy:
 	@tests/lint/tidy.sh $(C_FILES) -- $(CPPFLAGS) -std=gnu11 -O2
 lint-cppcheck:

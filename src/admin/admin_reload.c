@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * POST /v1/reload: what SIGHUP does, with an answer
+ */
 #include <errno.h>
 
 #include <microhttpd.h>

@@ -2,8 +2,9 @@
 /*
  * Counters
  *
- * Every metric of the daemon is one row of METRICS_TABLE: C name, Prometheus name, kind, help. A
- * row without labels; what needs labels is computed from the store when it is asked for.
+ * Every metric without labels that the daemon counts is one row of METRICS_TABLE: C name,
+ * Prometheus name, kind, help. Those with labels are in metric_family.h, those that are asked for
+ * when somebody scrapes in admin/survey and admin/senders.
  *
  * Threads: any; relaxed atomics.
  */
@@ -29,7 +30,7 @@ struct buf;
 	    "requests refused for too many failed credentials from their address")                 \
 	ROW(TOKENS_ISSUED, "riskhook_tokens_issued_total", counter, "OAuth 2.0 tokens issued")     \
 	ROW(TOKENS_REFUSED, "riskhook_tokens_refused_total", counter,                              \
-	    "OAuth 2.0 token requests answered 4xx")                                               \
+	    "OAuth 2.0 token requests answered 4xx, but for 429")                                  \
 	ROW(AUTH_WAITS, "riskhook_auth_waits_total", counter,                                      \
 	    "times that a request waited for a provider to vouch for its token")                   \
 	ROW(PROVIDER_REQUESTS, "riskhook_provider_requests_total", counter,                        \
@@ -53,7 +54,7 @@ struct buf;
 	ROW(EVENTS_ROUTED, "riskhook_events_routed_total", counter,                                \
 	    "events matched against the handlers")                                                 \
 	ROW(DELIVERIES_CREATED, "riskhook_deliveries_created_total", counter,                      \
-	    "deliveries written by the router")                                                    \
+	    "deliveries made, by the router or a replay")                                          \
 	ROW(DELIVERIES_DONE, "riskhook_deliveries_done_total", counter,                            \
 	    "deliveries that a handler has taken")                                                 \
 	ROW(DELIVERIES_DEAD, "riskhook_deliveries_dead_total", counter, "deliveries given up")     \

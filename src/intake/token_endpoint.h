@@ -10,7 +10,7 @@
  * Scope: a token opens its endpoint and means nothing else, so any well-formed scope is granted as
  * it was asked for; then section 5.1 needs no `scope` in the answer. A malformed one is refused.
  *
- * Threads: pure.   Ownership: borrows.
+ * Threads: any; checking a secret takes its time (scrypt) and locks.   Ownership: borrows.
  */
 #pragma once
 

@@ -2,8 +2,6 @@
 /*
  * Certificates: make a self-signed one, and ask a certificate which names it is for
  *
- * Besides core/crypto.c the only file that uses OpenSSL.
- *
  * Threads: any.   Ownership: borrows what it reads.
  */
 #pragma once

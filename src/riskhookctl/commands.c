@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of commands, in the order in which help lists them
+ */
 #include <limits.h>
 #include <string.h>
 

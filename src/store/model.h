@@ -19,7 +19,7 @@
  *	 v |
  *	 held (hold, release)
  *
- * At start, and only then, running becomes pending.
+ * At the start, and for what a stop has interrupted, running becomes pending, too.
  */
 enum delivery_state {
 	DELIVERY_PENDING, /* waits for its due time and a free worker */

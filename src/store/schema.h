@@ -3,6 +3,8 @@
  * The schema: numbered migrations from sql/, compiled in, applied in order
  *
  * `PRAGMA user_version` says how many have been applied.
+ *
+ * Threads: the connection's.
  */
 #pragma once
 

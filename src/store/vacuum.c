@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Making the file of a store that no daemon has smaller (backup.h)
+ */
 #include <errno.h>
 #include <sys/file.h>
 #include <sys/stat.h>

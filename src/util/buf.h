@@ -5,7 +5,8 @@
  *	struct buf b = BUF_INIT(64 * 1024);
  *
  * Nothing that the network fills can grow beyond the maximum. After an error the buffer is empty
- * and stays in error, so that a chain of appends is checked once, at the end, by buf_error().
+ * and stays in error until buf_clear(), so that a chain of appends is checked once, at the end, by
+ * buf_error().
  *
  * Threads: one at a time.   Ownership: owns its bytes until buf_deinit() or buf_steal().
  */

@@ -5,7 +5,7 @@ import re
 
 from lib.config import ENDPOINT
 
-# What DESIGN's table has, and what libmicrohttpd answers by itself to what is no request:
+# What the table in src/intake/answer.c has, and what libmicrohttpd answers by itself to what is no request:
 # 400 (bad syntax), 414 and 431 (too long), 505 (no HTTP/1.x), 501 (a coding that it lacks).
 ANSWERS = {200, 400, 401, 403, 404, 405, 413, 415, 429, 503}
 PARSER_ANSWERS = {400, 411, 413, 414, 431, 501, 505}
