@@ -76,7 +76,7 @@ static struct slice upper_case(const char *text, char out[DECISION_MAX])
 {
 	size_t n = 0;
 
-	for (; text[n] && n < DECISION_MAX; n++)
+	for (; n < DECISION_MAX && text[n]; n++)
 		out[n] = text[n] >= 'a' && text[n] <= 'z' ? (char)(text[n] - 'a' + 'A') : text[n];
 	return slice_make(out, n);
 }
