@@ -11,6 +11,7 @@
 
 #include "core/config.h"
 #include "core/options.h"
+#include "util/spawn.h"
 
 enum section_id {
 	SECTION_SERVER,
@@ -87,7 +88,7 @@ int config_check_introspection(const struct credential_config *c, const struct s
 /* warn about what is allowed but odd; secrets have been read */
 void config_warn(const struct loader *l, int64_t now_us);
 
-#define CONFIG_PROGRAM_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define CONFIG_PROGRAM_PATH SPAWN_PATH
 
 /* the same about the program of each handler, as far as this user can tell */
 void config_warn_programs(const struct loader *l);

@@ -3,7 +3,6 @@
  * What a configuration says about this system's programs
  */
 #include <errno.h>
-#include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,26 +32,12 @@ static const char *path_of(const struct handler_config *h)
 	return path;
 }
 
-static int find_program(const struct handler_config *h)
-{
-	struct slice rest = slice_of(path_of(h)), folder;
-	char program[PATH_MAX];
-
-	while (slice_split(&rest, ':', &folder)) {
-		int n = snprintf(program, sizeof(program), "%.*s/%s", SLICE_ARG(folder),
-				 h->command.items[0]);
-
-		if (n < PATH_MAX && access(program, X_OK) == 0)
-			return 0;
-	}
-	return -ENOENT;
-}
-
 /* no error: programs may be installed later, and this may be asked by another user than runs them
  */
 static void warn_program(const struct handler_config *h, const struct section *s)
 {
 	struct origin given = section_given(s, "command");
+	char found[PATH_MAX];
 	const char *name;
 	int r = 0;
 
@@ -62,7 +47,7 @@ static void warn_program(const struct handler_config *h, const struct section *s
 	if (name[0] == '/')
 		r = try_program(name);
 	else if (!strchr(name, '/'))
-		r = find_program(h);
+		r = spawn_find(name, path_of(h), found);
 	if (r < 0)
 		log_warning("%s:%d: [handler %s]: '%s' cannot be run: %s; its deliveries will fail",
 			    given.file, given.line, h->name, name, error_name(r));

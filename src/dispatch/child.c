@@ -4,10 +4,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <pwd.h>
 #include <signal.h>
-#include <stdio.h>
 #include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -15,7 +13,6 @@
 
 #include "dispatch/exec_env.h"
 #include "util/cleanup.h"
-#include "util/slice.h"
 #include "util/spawn.h"
 #include "util/thread.h"
 
@@ -209,32 +206,14 @@ static int fork_limited(const struct child_request *request, const char *path, p
 
 /* --- both --- */
 
-/* write to @out the path of @name; Return: 0, -ENOENT or -ENAMETOOLONG */
-static int find_program(const char *name, const char *path, char out[PATH_MAX])
-{
-	struct slice rest = slice_of(path ? path : EXEC_ENV_PATH);
-	struct slice folder;
-	int n;
-
-	if (strchr(name, '/')) {
-		n = snprintf(out, PATH_MAX, "%s", name);
-		return n < PATH_MAX ? 0 : -ENAMETOOLONG;
-	}
-	while (slice_split(&rest, ':', &folder)) {
-		n = snprintf(out, PATH_MAX, "%.*s/%s", SLICE_ARG(folder), name);
-		if (n < PATH_MAX && access(out, X_OK) == 0)
-			return 0;
-	}
-	return -ENOENT;
-}
-
 int child_start(const struct child_request *request, struct child *ret_child)
 {
 	struct child child = CHILD_NULL;
+	const char *folders = exec_env_value(request->envp, "PATH");
 	char path[PATH_MAX];
 	int r;
 
-	r = find_program(request->argv[0], exec_env_value(request->envp, "PATH"), path);
+	r = spawn_find(request->argv[0], folders ? folders : EXEC_ENV_PATH, path);
 	if (r < 0)
 		return r;
 	if (request->limits && request->limits->nice)

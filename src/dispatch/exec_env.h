@@ -19,11 +19,12 @@
 #include "core/config.h"
 #include "store/model.h"
 #include "util/macros.h"
+#include "util/spawn.h"
 
 #define EXEC_ENV_VALUE_MAX 1024
 
 /* where programs are looked up, unless an `env` line says otherwise */
-#define EXEC_ENV_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define EXEC_ENV_PATH SPAWN_PATH
 
 /**
  * exec_env_new() - make the environment of one attempt, or of a worker

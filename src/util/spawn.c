@@ -1,10 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "util/spawn.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
+
+#include "util/slice.h"
+
+int spawn_find(const char *name, const char *path, char out[PATH_MAX])
+{
+	struct slice rest = slice_of(path), folder;
+	int n;
+
+	if (strchr(name, '/')) {
+		n = snprintf(out, PATH_MAX, "%s", name);
+		return n < PATH_MAX ? 0 : -ENAMETOOLONG;
+	}
+	while (slice_split(&rest, ':', &folder)) {
+		n = snprintf(out, PATH_MAX, "%.*s/%s", SLICE_ARG(folder), name);
+		if (n < PATH_MAX && access(out, X_OK) == 0)
+			return 0;
+	}
+	return -ENOENT;
+}
 
 static int set_actions(posix_spawn_file_actions_t *actions, const struct spawn_request *request)
 {

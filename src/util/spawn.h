@@ -6,9 +6,22 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <sys/types.h>
 
 #include "util/macros.h"
+
+/* where programs are looked up that have no other PATH */
+#define SPAWN_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+/**
+ * spawn_find() - the path of a program
+ * @name: one with a slash is its own path, whether it is there or not
+ * @path: folders with colons between them
+ *
+ * Return: 0, -ENOENT or -ENAMETOOLONG.
+ */
+int spawn_find(const char *name, const char *path, char out[PATH_MAX]) MUST_USE;
 
 struct spawn_request {
 	const char *path;
