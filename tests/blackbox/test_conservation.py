@@ -16,7 +16,6 @@ from lib.consumer import Consumer
 from lib.events import body
 from lib.hooks import script
 from lib.settings import scaled
-from lib.waiting import wait_until
 
 CLIENTS = 8
 KILLS = 8
@@ -103,10 +102,7 @@ def test_what_was_answered_200_is_stored_once_and_delivered(make_daemon, folder)
             stop.set()
         for client in running:
             client.result(scaled(120))
-        wait_until(lambda: not daemon.query(
-            "SELECT 1 FROM deliveries WHERE state <> 'done' LIMIT 1") and not daemon.query(
-            "SELECT 1 FROM events WHERE seq > (SELECT routed_seq FROM router) LIMIT 1"),
-            timeout=90, what="everything is routed and delivered")
+        daemon.all_ended(timeout=90)
         consumed = {delivery["event_id"] for delivery in consumer.deliveries}
 
     acknowledged = {key: digest for client in clients
@@ -140,5 +136,6 @@ def assert_delivered(daemon, acknowledged, consumed, executed):
         LEFT JOIN deliveries AS d USING (seq) GROUP BY e.seq
         HAVING n <> 1 + (e.event_type = 'evaluation_completed')""")
     assert wrong == [], "each event has exactly one delivery for each handler that it matches"
+    assert daemon.query("SELECT * FROM deliveries WHERE state <> 'done'") == []
     unfinished = daemon.query("SELECT * FROM attempts WHERE ended_at IS NULL OR outcome IS NULL")
     assert unfinished == []

@@ -17,7 +17,6 @@ import pytest
 from lib.consumer import Consumer, dead, ok, retry
 from lib.events import body
 from lib.hooks import script
-from lib.waiting import wait_until
 
 SEED = int(os.environ.get("RISKHOOK_SEED") or random.SystemRandom().randrange(1 << 32))
 ROUNDS = int(os.environ.get("RISKHOOK_ROUNDS") or 1)
@@ -148,11 +147,7 @@ class World:
             "SELECT delivery FROM deliveries WHERE state = 'held'")]
         if held:
             self.daemon.admin("/v1/release", {"deliveries": held})
-        wait_until(lambda: not self.daemon.query("""
-            SELECT 1 FROM deliveries WHERE state NOT IN ('done', 'dead')
-            UNION ALL SELECT 1 FROM replays WHERE ended_at = 0
-            UNION ALL SELECT 1 FROM events WHERE seq > (SELECT routed_seq FROM router)"""),
-            timeout=60, what="everything is done or dead")
+        self.daemon.all_ended()
 
     # the checker
 

@@ -14,7 +14,6 @@ from lib.daemon import Daemon
 from lib.disk import FAULTY_DISK, Disk
 from lib.provider import Key, Provider
 from lib.settings import BUILD
-from lib.waiting import wait_until
 
 from chaos import senders
 from chaos.handlers import Handlers
@@ -126,12 +125,7 @@ class World:
 
     def drain(self):
         """Wait until every delivery has come to its end, and stop the daemon."""
-        wait_until(lambda: not self.daemon.query("""
-            SELECT 1 FROM deliveries WHERE state = 'pending'
-            UNION ALL SELECT 1 FROM deliveries WHERE state = 'running'
-            UNION ALL SELECT 1 FROM replays WHERE ended_at = 0
-            UNION ALL SELECT 1 FROM events WHERE seq > (SELECT routed_seq FROM router)
-            LIMIT 1"""), timeout=120, what="everything is done or dead")
+        self.daemon.all_ended(timeout=120)
         self.daemon.stop()
         self.daemon.check_log()
         self.handlers.collect()

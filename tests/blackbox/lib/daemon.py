@@ -347,5 +347,17 @@ class Daemon:
             raise AssertionError(f"delivery to {handler} is not {state} but {rows}") from e
         return rows[0]
 
+    def all_ended(self, timeout=60):
+        """Wait until every event is routed, every replay has ended and no delivery is to be made.
+
+        It is one statement, so one moment: what is routed between two looks is missed by both.
+        """
+        wait_until(lambda: not self.query("""
+            SELECT 1 FROM deliveries WHERE state = 'pending'
+            UNION ALL SELECT 1 FROM deliveries WHERE state = 'running'
+            UNION ALL SELECT 1 FROM replays WHERE ended_at = 0
+            UNION ALL SELECT 1 FROM events WHERE seq > (SELECT routed_seq FROM router)
+            LIMIT 1"""), timeout, what="every delivery has come to its end")
+
     def attempts(self, delivery):
         return self.ctl_rows("attempts", delivery)
