@@ -32,8 +32,10 @@ struct admin_subject {
 	int64_t started_at; /* us */
 
 	void (*on_change)(void *arg); /* an operator has changed deliveries or handlers */
-	int (*reload)(void *arg, struct error *e); /* and wait for its end */
-	int64_t (*certificate_end)(void *arg);     /* us; 0: there is none */
+	/* and wait for its end. @remark: of an error the sentence, of a success the options that
+	 * need a restart, or "" */
+	int (*reload)(void *arg, struct error *remark);
+	int64_t (*certificate_end)(void *arg); /* us; 0: there is none */
 	bool (*is_listening)(void *arg);
 	void *arg;
 };

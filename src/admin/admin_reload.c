@@ -11,16 +11,17 @@
 void admin_reload(const struct admin_subject *subject, const char *path, struct slice body,
 		  struct admin_answer *answer)
 {
-	struct error e = ERROR_INIT;
-	int r = subject->reload(subject->arg, &e);
+	struct error remark = ERROR_INIT;
+	int r = subject->reload(subject->arg, &remark);
 
 	(void)path; /* it has one */
 	(void)body; /* there is nothing to say */
 	if (r == 0)
-		admin_answer_json(answer, json_pack("{s:s}", "result", "reloaded"));
+		admin_answer_json(answer, json_pack("{s:s, s:s}", "result", "reloaded",
+						    "needs_restart", remark.text));
 	else
 		admin_answer_error(answer,
 				   r == -ESHUTDOWN ? MHD_HTTP_SERVICE_UNAVAILABLE
 						   : MHD_HTTP_UNPROCESSABLE_CONTENT,
-				   e.text);
+				   remark.text);
 }

@@ -13,33 +13,37 @@
 
 #define ANSWER_MAX (64 * 1024)
 
-/* the daemon's own sentence, or a general one */
-static enum ctl_exit fail_with(const struct buf *answer, int status)
+static enum ctl_exit tell(const json_t *answer, int status)
 {
-	json_t *object = answer->p ? json_loadb(answer->p, answer->n, 0, NULL) : NULL;
-	const char *sentence = json_string_value(json_object_get(object, "error"));
-	enum ctl_exit code;
+	const char *sentence = json_string_value(json_object_get(answer, "error"));
+	const char *fixed = json_string_value(json_object_get(answer, "needs_restart"));
 
-	code = sentence ? ctl_fail(CTL_FAILED, "the old configuration stays: %s", sentence)
-			: ctl_fail(CTL_FAILED, "the daemon answered %d", status);
-	json_decref(object);
-	return code;
+	if (status != 200 && sentence)
+		return ctl_fail(CTL_FAILED, "the old configuration stays: %s", sentence);
+	if (status != 200)
+		return ctl_fail(CTL_FAILED, "the daemon answered %d", status);
+	put(stdout, "reloaded\n");
+	if (fixed && *fixed)
+		put(stdout, "restart riskhookd for these to take effect: %s\n", fixed);
+	return CTL_OK;
 }
 
 enum ctl_exit cmd_reload(const struct context *ctx)
 {
 	struct buf answer = BUF_INIT(ANSWER_MAX);
 	struct error e = ERROR_INIT;
-	enum ctl_exit code = CTL_OK;
+	enum ctl_exit code;
+	json_t *object;
 	int r;
 
 	r = client_post_admin(ctx->config->admin.socket, "/v1/reload", SLICE_NULL, &answer, &e);
-	if (r == 200)
-		put(stdout, "reloaded\n");
-	else if (r < 0)
+	if (r < 0) {
 		code = ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);
-	else
-		code = fail_with(&answer, r);
+	} else {
+		object = answer.p ? json_loadb(answer.p, answer.n, 0, NULL) : NULL;
+		code = tell(object, r);
+		json_decref(object);
+	}
 	buf_deinit(&answer);
 	return code;
 }

@@ -30,6 +30,7 @@
 
 struct daemon {
 	struct config *config; /* the newest that was accepted; one owner */
+	struct config *first;  /* of the start, whose fixed options still hold; one owner */
 	struct store *store;
 	struct dispatcher *dispatcher;
 	struct tokens *tokens;
@@ -117,11 +118,11 @@ static int start_watchdog(struct daemon *d, struct error *e)
 }
 
 /* for the admin side */
-static int on_reload(void *arg, struct error *e)
+static int on_reload(void *arg, struct error *remark)
 {
 	struct daemon *d = arg;
 
-	return reload_desk_ask(&d->desk, e);
+	return reload_desk_ask(&d->desk, remark);
 }
 
 static int64_t on_certificate_end(void *arg)
@@ -216,6 +217,7 @@ int daemon_new(struct config *config, struct daemon **ret_daemon, struct error *
 	if (!d)
 		return error_set(e, -ENOMEM, "out of memory");
 	d->config = config_ref(config);
+	d->first = config_ref(config);
 	reload_desk_init(&d->desk);
 	raise_descriptor_limit(config);
 	r = start(d, e);
@@ -230,30 +232,33 @@ const char *daemon_url(const struct daemon *d)
 	return listener_url(d->listener);
 }
 
-static void warn_of_fixed(const struct config *before, const struct config *after)
+static void warn_of_fixed(const struct config *first, const struct config *now,
+			  struct error *remark)
 {
-	struct buf names = BUF_INIT(4096);
+	struct buf names = BUF_INIT(sizeof(remark->text) - 1);
 
-	config_append_fixed(before, after, &names);
+	config_append_fixed(first, now, &names);
+	(void)error_set(remark, 0, "%s", names.n ? names.p : "");
 	if (names.n)
 		log_warning("these options have changed and need a restart to take effect: %s",
-			    names.p);
+			    remark->text);
 	buf_deinit(&names);
 }
 
 /* nothing in here can fail */
-static void go_on_with(struct daemon *d, struct config *config, struct intake *in, struct tls *tls)
+static void go_on_with(struct daemon *d, struct config *config, struct intake *in, struct tls *tls,
+		       struct error *remark)
 {
 	listener_apply(d->listener, config, tls);
 	gate_open(d->gate, in);
 	log_set_level((enum log_level)config->log.level);
-	warn_of_fixed(d->config, config);
+	warn_of_fixed(d->first, config, remark);
 	config_wipe_secrets(config);
 	config_free(d->config);
 	d->config = config;
 }
 
-int daemon_reload(struct daemon *d, struct error *e)
+int daemon_reload(struct daemon *d, struct error *remark)
 {
 	_cleanup_(config_freep)
 	struct config *config = NULL;
@@ -263,18 +268,18 @@ int daemon_reload(struct daemon *d, struct error *e)
 	struct tls *tls = NULL;
 	int r;
 
-	r = config_load(d->config->path, CONFIG_WITH_SECRETS, &config, e);
+	r = config_load(d->config->path, CONFIG_WITH_SECRETS, &config, remark);
 	if (r == 0)
-		r = jq_check_config(config, e);
+		r = jq_check_config(config, remark);
 	if (r == 0)
-		r = listener_prepare(d->listener, config, &tls, e);
+		r = listener_prepare(d->listener, config, &tls, remark);
 	if (r == 0)
-		r = intake_new(config, d->gate, &in, e);
+		r = intake_new(config, d->gate, &in, remark);
 	if (r == 0)
-		r = dispatcher_reload(d->dispatcher, config, e); /* the last that can fail */
+		r = dispatcher_reload(d->dispatcher, config, remark); /* the last that can fail */
 	if (r < 0)
 		return r;
-	go_on_with(d, steal_ptr(&config), steal_ptr(&in), steal_ptr(&tls));
+	go_on_with(d, steal_ptr(&config), steal_ptr(&in), steal_ptr(&tls), remark);
 	return 0;
 }
 
@@ -283,9 +288,9 @@ int64_t daemon_begin_reload(struct daemon *d)
 	return reload_desk_begin(&d->desk);
 }
 
-void daemon_answer_reload(struct daemon *d, int64_t ticket, int result, const struct error *e)
+void daemon_answer_reload(struct daemon *d, int64_t ticket, int result, const struct error *remark)
 {
-	reload_desk_answer(&d->desk, ticket, result, e);
+	reload_desk_answer(&d->desk, ticket, result, remark);
 }
 
 int64_t daemon_remind(struct daemon *d)
@@ -349,6 +354,7 @@ void daemon_free(struct daemon *d)
 	store_free(d->store);
 	tokens_free(d->tokens);
 	config_free(d->config);
+	config_free(d->first);
 	reload_desk_deinit(&d->desk);
 	free(d);
 }

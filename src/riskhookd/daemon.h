@@ -32,14 +32,16 @@ const char *daemon_url(const struct daemon *d);
  * daemon_reload() - read the configuration again and go on with it
  *
  * Certificate, credentials, endpoints, handlers and limits; nobody is refused meanwhile, and open
- * connections stay. Options that cannot change are warned of. Whoever asked at the admin socket
- * gets the result by daemon_answer_reload().
+ * connections stay. Options that cannot change are warned of, at each reload until the restart.
+ * Whoever asked at the admin socket gets the result by daemon_answer_reload().
  *
- * Return: 0, or a negative errno with "FILE:LINE: sentence" in @e; then nothing has changed.
+ * @remark: "FILE:LINE: sentence" of an error; otherwise the options that wait for a restart, or ""
+ *
+ * Return: 0, or a negative errno; then nothing has changed.
  */
-int daemon_reload(struct daemon *d, struct error *e) MUST_USE;
+int daemon_reload(struct daemon *d, struct error *remark) MUST_USE;
 int64_t daemon_begin_reload(struct daemon *d);
-void daemon_answer_reload(struct daemon *d, int64_t ticket, int result, const struct error *e);
+void daemon_answer_reload(struct daemon *d, int64_t ticket, int result, const struct error *remark);
 
 /* remind of what is due. Return: milliseconds after which to call again */
 int64_t daemon_remind(struct daemon *d);

@@ -99,20 +99,20 @@ static void notify_ready(const struct daemon *daemon, const char *remark, const 
 static void reload(struct daemon *daemon)
 {
 	int64_t ticket = daemon_begin_reload(daemon);
-	struct error e = ERROR_INIT;
+	struct error remark = ERROR_INIT;
 	int r;
 
 	(void)sd_notifyf(0, "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=reloading",
 			 clock_monotonic_us());
-	r = daemon_reload(daemon, &e);
+	r = daemon_reload(daemon, &remark);
 	if (r < 0) {
-		log_error("reload refused, the old configuration stays: %s", e.text);
-		notify_ready(daemon, "; the last reload was refused: ", e.text);
+		log_error("reload refused, the old configuration stays: %s", remark.text);
+		notify_ready(daemon, "; the last reload was refused: ", remark.text);
 	} else {
 		log_notice("configuration reloaded");
-		notify_ready(daemon, "", "");
+		notify_ready(daemon, remark.text[0] ? "; need a restart: " : "", remark.text);
 	}
-	daemon_answer_reload(daemon, ticket, r, &e);
+	daemon_answer_reload(daemon, ticket, r, &remark);
 }
 
 static void wait_for_stop(struct daemon *daemon, const sigset_t *set)

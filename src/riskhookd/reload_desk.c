@@ -19,7 +19,7 @@ void reload_desk_deinit(struct reload_desk *desk)
 	(void)pthread_mutex_destroy(&desk->mx);
 }
 
-int reload_desk_ask(struct reload_desk *desk, struct error *e)
+int reload_desk_ask(struct reload_desk *desk, struct error *remark)
 {
 	int64_t ticket;
 	int r = -ESHUTDOWN;
@@ -32,10 +32,10 @@ int reload_desk_ask(struct reload_desk *desk, struct error *e)
 		cond_wait(&desk->changed, &desk->mx);
 	if (desk->answered >= ticket) {
 		r = desk->result;
-		if (e)
-			*e = desk->error;
+		if (remark)
+			*remark = desk->remark;
 	} else {
-		(void)error_set(e, r, "the daemon is stopping");
+		(void)error_set(remark, r, "the daemon is stopping");
 	}
 	mutex_unlock(&desk->mx);
 	return r;
@@ -51,12 +51,13 @@ int64_t reload_desk_begin(struct reload_desk *desk)
 	return ticket;
 }
 
-void reload_desk_answer(struct reload_desk *desk, int64_t ticket, int result, const struct error *e)
+void reload_desk_answer(struct reload_desk *desk, int64_t ticket, int result,
+			const struct error *remark)
 {
 	mutex_lock(&desk->mx);
 	desk->answered = ticket;
 	desk->result = result;
-	desk->error = *e;
+	desk->remark = *remark;
 	(void)pthread_cond_broadcast(&desk->changed); /* cannot fail */
 	mutex_unlock(&desk->mx);
 }

@@ -21,7 +21,7 @@ struct reload_desk {
 	pthread_cond_t changed;
 	int64_t asked, answered; /* tickets */
 	int result;
-	struct error error;
+	struct error remark; /* reload_desk_ask()'s */
 	bool is_closed;
 };
 
@@ -31,14 +31,16 @@ void reload_desk_deinit(struct reload_desk *desk);
 /**
  * reload_desk_ask() - have the main thread reload, and wait until it has
  *
- * Return: 0, or a negative errno with the sentence in @e; -ESHUTDOWN when the daemon stops.
+ * @remark: of a failure the sentence; of a success the options that need a restart, or ""
+ *
+ * Return: 0, or a negative errno; -ESHUTDOWN when the daemon stops.
  */
-int reload_desk_ask(struct reload_desk *desk, struct error *e) MUST_USE;
+int reload_desk_ask(struct reload_desk *desk, struct error *remark) MUST_USE;
 
 /* the requests that the reload which begins now will answer */
 int64_t reload_desk_begin(struct reload_desk *desk);
 void reload_desk_answer(struct reload_desk *desk, int64_t ticket, int result,
-			const struct error *e);
+			const struct error *remark);
 
 /* no more; whoever waits is told so */
 void reload_desk_close(struct reload_desk *desk);
