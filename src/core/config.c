@@ -193,6 +193,7 @@ static int on_option(void *arg, const char *section, const char *name, const cha
 		read_option(p, o, value);
 	else
 		fail_unknown_option(p, name);
+	p->result = loader_excuse(p->loader, p->section, p->result, p->e);
 	return p->result == 0;
 }
 

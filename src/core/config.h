@@ -259,6 +259,20 @@ enum config_flags {
  * Return: 0, or a negative errno.
  */
 int config_load(const char *path, int flags, struct config **ret_config, struct error *e) MUST_USE;
+/**
+ * config_load_places() - where the store and the daemon's socket are, even if the rest has an error
+ * @ret_fault: the first error outside of [store] and [admin], as config_load() would have told it;
+ *             its text is empty when there is none
+ *
+ * For whoever only asks the store or the daemon: they go on working while somebody edits a file.
+ * Besides [store] and [admin] only the names of the sections can be relied on when there is a
+ * fault. An error in the head of a section is none of these: who knows which section it is?
+ *
+ * Return: 0, or a negative errno with the sentence in @e.
+ */
+int config_load_places(const char *path, struct config **ret_config, struct error *ret_fault,
+		       struct error *e) MUST_USE;
+
 /* one more owner; Return: @c */
 struct config *config_ref(struct config *c);
 /* one owner less; the last one's call frees it */

@@ -141,16 +141,24 @@ static char *absolute_path(const char *path)
 	return buf_steal(&absolute);
 }
 
-static int load_all(struct loader *l, const char *path, int flags, struct error *e)
+/* @fault: struct loader's */
+static int load_text(struct loader *l, const char *path, struct error *fault, struct error *e)
 {
 	int r;
 
 	r = loader_init(l, path);
 	if (r < 0)
 		return error_set(e, r, "%s: out of memory", path);
+	l->fault = fault;
 	r = load_file(l, path, e);
-	if (r == 0)
-		r = load_drop_ins(l, e);
+	return r == 0 ? load_drop_ins(l, e) : r;
+}
+
+static int load_all(struct loader *l, const char *path, int flags, struct error *e)
+{
+	int r;
+
+	r = load_text(l, path, NULL, e);
 	if (r == 0)
 		r = config_check(l, e);
 	if (r == 0 && flags & CONFIG_WITH_SECRETS)
@@ -174,6 +182,26 @@ int config_load(const char *path, int flags, struct config **ret_config, struct 
 	if (!absolute)
 		return error_set(e, -ENOMEM, "%s: out of memory", path);
 	r = load_all(&l, absolute, flags, e);
+	if (r == 0)
+		*ret_config = steal_ptr(&l.config);
+	loader_deinit(&l);
+	return r;
+}
+
+int config_load_places(const char *path, struct config **ret_config, struct error *ret_fault,
+		       struct error *e)
+{
+	_cleanup_(freep)
+	char *absolute = absolute_path(path);
+	struct loader l = {0};
+	int r;
+
+	*ret_fault = (struct error)ERROR_INIT;
+	if (!absolute)
+		return error_set(e, -ENOMEM, "%s: out of memory", path);
+	r = load_text(&l, absolute, ret_fault, e);
+	if (r == 0)
+		r = loader_excuse(&l, NULL, config_check(&l, e), e);
 	if (r == 0)
 		*ret_config = steal_ptr(&l.config);
 	loader_deinit(&l);

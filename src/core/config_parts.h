@@ -42,6 +42,7 @@ struct loader {
 	struct config *config;
 	struct section *sections; /* the unnamed ones first, at their id */
 	size_t n_sections;
+	struct error *fault; /* takes the first error that is excused; NULL: none is */
 };
 
 /* Return: 0 or -ENOMEM; loader_deinit() is due in either case. @path: main file, absolute */
@@ -64,6 +65,15 @@ struct section *loader_open_section(struct loader *l, enum section_id id, struct
 				    struct origin origin);
 /* the struct that a section's options are stored in */
 void *section_target(const struct loader *l, const struct section *s);
+/**
+ * loader_excuse() - may loading go on behind an error?
+ * @s: the section that it is in, or NULL: it does not make another place of store or daemon
+ * @r: what is to be returned; @e: its sentence
+ *
+ * Return: 0 when it may; @r when not.
+ */
+int loader_excuse(struct loader *l, const struct section *s, int r, struct error *e) MUST_USE;
+
 /* "server", "endpoint", ... */
 const char *section_word(const struct section *s);
 /* where was the option given? line 0: nowhere */

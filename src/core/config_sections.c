@@ -102,6 +102,17 @@ int section_error(const struct section *s, const char *option, struct error *e, 
 			    s->name ? " " : "", s->name ? s->name : "");
 }
 
+int loader_excuse(struct loader *l, const struct section *s, int r, struct error *e)
+{
+	if (r == 0 || r == -ENOMEM || !l->fault)
+		return r;
+	if (s && (s->id == SECTION_STORE || s->id == SECTION_ADMIN))
+		return r;
+	if (!l->fault->text[0])
+		*l->fault = *e;
+	return 0;
+}
+
 static int apply_defaults(struct loader *l, const struct section *s)
 {
 	struct error e = ERROR_INIT;

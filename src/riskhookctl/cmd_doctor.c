@@ -114,10 +114,11 @@ enum ctl_exit cmd_doctor(const struct context *ctx)
 	struct doctor d = {.ctx = ctx, .target = print_target_stdout(), .now = clock_now_us()};
 
 	doctor_check_daemon(&d);
-	doctor_check_config(&d);
-	doctor_check_certificate(&d);
-	doctor_check_files(&d);
-	doctor_check_providers(&d);
+	if (doctor_check_config(&d)) {
+		doctor_check_certificate(&d);
+		doctor_check_files(&d);
+		doctor_check_providers(&d);
+	}
 	doctor_check_store(&d);
 	if (!ctx->args->json)
 		put(d.target.out, "\n%d ok, %d to look at, %d wrong\n", d.n_found[FINDING_OK],

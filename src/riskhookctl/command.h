@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "riskhookctl/args.h"
@@ -27,12 +28,13 @@ enum ctl_exit {
 
 enum command_needs {
 	NEEDS_NOTHING,
-	NEEDS_CONFIG,  /* without secrets: an auditor may not be able to read them */
-	NEEDS_SECRETS, /* configuration with secrets */
+	NEEDS_PLACES,  /* [store] and [admin]; of an error elsewhere people are warned */
+	NEEDS_SECRETS, /* all of the configuration, with secrets */
 };
 
 struct context {
 	const struct config *config; /* NULL for NEEDS_NOTHING */
+	const char *fault;           /* NEEDS_PLACES: what is wrong in the rest, or NULL */
 	const struct arguments *args;
 };
 
@@ -40,6 +42,7 @@ struct command {
 	const char *name;
 	enum ctl_exit (*run)(const struct context *ctx);
 	enum command_needs needs;
+	bool tells_fault;    /* finds out about it by itself; otherwise main() warns */
 	const char *offline; /* options with which no configuration is needed, or NULL */
 	int min_operands, max_operands;
 	const char *operands; /* for the usage line, "" when there are none */

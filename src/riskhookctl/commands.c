@@ -58,7 +58,7 @@ const struct command commands[] = {
 	{
 		.name = "events",
 		.run = cmd_events,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.operands = "",
 		.accepts = "type category eval-id customer-id decision status workflow environment "
 			   "since until test no-test limit follow json",
@@ -72,7 +72,7 @@ const struct command commands[] = {
 	{
 		.name = "show",
 		.run = cmd_show,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "SEQ|EVENT_ID",
@@ -86,7 +86,7 @@ const struct command commands[] = {
 	{
 		.name = "evaluation",
 		.run = cmd_evaluation,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "EVAL_ID",
@@ -100,7 +100,7 @@ const struct command commands[] = {
 	{
 		.name = "deliveries",
 		.run = cmd_deliveries,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.operands = "",
 		.accepts = "state handler eval-id since limit json",
 		.help = "list deliveries: one event for one handler each",
@@ -109,7 +109,7 @@ const struct command commands[] = {
 	{
 		.name = "attempts",
 		.run = cmd_attempts,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "DELIVERY",
@@ -120,7 +120,7 @@ const struct command commands[] = {
 	{
 		.name = "retry",
 		.run = cmd_retry,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.max_operands = INT_MAX,
 		.operands = "[DELIVERY...]",
 		.accepts = "handler state json",
@@ -133,7 +133,7 @@ const struct command commands[] = {
 	{
 		.name = "replay",
 		.run = cmd_replay,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.operands = "",
 		.accepts = "handler seq since until type eval-id json",
 		.help = "let a handler have events again",
@@ -148,7 +148,7 @@ const struct command commands[] = {
 	{
 		.name = "pause",
 		.run = cmd_pause,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "HANDLER",
@@ -160,7 +160,7 @@ const struct command commands[] = {
 	{
 		.name = "resume",
 		.run = cmd_resume,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "HANDLER",
@@ -171,7 +171,7 @@ const struct command commands[] = {
 	{
 		.name = "hold",
 		.run = cmd_hold,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = INT_MAX,
 		.operands = "DELIVERY...",
@@ -183,7 +183,7 @@ const struct command commands[] = {
 	{
 		.name = "release",
 		.run = cmd_release,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.max_operands = INT_MAX,
 		.operands = "[DELIVERY...]",
 		.accepts = "handler json",
@@ -194,7 +194,7 @@ const struct command commands[] = {
 	{
 		.name = "quarantine",
 		.run = cmd_quarantine,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.max_operands = 1,
 		.operands = "[N]",
 		.accepts = "payload limit json",
@@ -205,7 +205,7 @@ const struct command commands[] = {
 	{
 		.name = "conflicts",
 		.run = cmd_conflicts,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.max_operands = 1,
 		.operands = "[N]",
 		.accepts = "payload limit json",
@@ -218,7 +218,7 @@ const struct command commands[] = {
 	{
 		.name = "token",
 		.run = cmd_token,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 2,
 		.operands = "list|revoke [ID]",
@@ -233,7 +233,7 @@ const struct command commands[] = {
 	{
 		.name = "status",
 		.run = cmd_status,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.operands = "",
 		.accepts = "json",
 		.help = "ask the running daemon how it is",
@@ -242,18 +242,21 @@ const struct command commands[] = {
 	{
 		.name = "reload",
 		.run = cmd_reload,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
+		.tells_fault = true,
 		.operands = "",
 		.accepts = "",
 		.help = "let the running daemon read its configuration again",
-		.details = "Certificates, credentials, endpoints, handlers and limits. An error "
-			   "keeps the old ones.\nSIGHUP does the same.",
+		.details =
+			"Certificates, credentials, endpoints, handlers and limits. An error "
+			"keeps the old ones.\nOptions that need a restart are named. SIGHUP does "
+			"the same.",
 		.example = "riskhookctl reload",
 	},
 	{
 		.name = "stats",
 		.run = cmd_stats,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.operands = "",
 		.accepts = "since until json",
 		.help = "counts and rates by type, decision and handler",
@@ -264,7 +267,8 @@ const struct command commands[] = {
 	{
 		.name = "doctor",
 		.run = cmd_doctor,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
+		.tells_fault = true,
 		.operands = "",
 		.accepts = "full json",
 		.help = "look for what is wrong, or will be soon",
@@ -279,7 +283,7 @@ const struct command commands[] = {
 	{
 		.name = "backup",
 		.run = cmd_backup,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "FILE",
@@ -293,7 +297,7 @@ const struct command commands[] = {
 	{
 		.name = "vacuum",
 		.run = cmd_vacuum,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.operands = "",
 		.accepts = "force",
 		.help = "make the store's file smaller; riskhookd must be stopped",
@@ -305,7 +309,7 @@ const struct command commands[] = {
 	{
 		.name = "log-level",
 		.run = cmd_log_level,
-		.needs = NEEDS_CONFIG,
+		.needs = NEEDS_PLACES,
 		.min_operands = 1,
 		.max_operands = 1,
 		.operands = "LEVEL",

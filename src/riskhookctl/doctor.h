@@ -42,8 +42,12 @@ void doctor_tell(struct doctor *doctor, enum finding_level level, const char *ch
 
 /* the parts, in the order in which they run; the daemon's first sets daemon_answers */
 void doctor_check_daemon(struct doctor *doctor);
-void doctor_check_config(struct doctor *doctor);
+/* Return: is what it says complete enough for the checks below? */
+bool doctor_check_config(struct doctor *doctor);
+
+/* these look at what the whole configuration names */
 void doctor_check_certificate(struct doctor *doctor);
 void doctor_check_files(struct doctor *doctor);
 void doctor_check_providers(struct doctor *doctor);
+
 void doctor_check_store(struct doctor *doctor);

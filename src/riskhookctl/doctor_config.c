@@ -78,7 +78,7 @@ static void check_leftovers(struct doctor *d, const struct config *config)
 }
 
 /* with the secrets: a file that cannot be read, or by too many, is an error of the configuration */
-void doctor_check_config(struct doctor *d)
+bool doctor_check_config(struct doctor *d)
 {
 	_cleanup_(config_freep)
 	struct config *config = NULL;
@@ -87,18 +87,19 @@ void doctor_check_config(struct doctor *d)
 
 	if (r == -EACCES) {
 		doctor_tell(d, FINDING_WARNING, "config", DOCTOR_MAY_NOT, "%s", e.text);
-		return;
+		return true;
 	}
 	if (r < 0) {
 		doctor_tell(d, FINDING_PROBLEM, "config",
 			    "correct it; until then riskhookd does not start again", "%s", e.text);
-		return;
+		return !d->ctx->fault;
 	}
 	doctor_tell(d, FINDING_OK, "config", NULL, "%s is valid, secret files are readable",
 		    config->path);
 	for (size_t i = 0; i < config->n_endpoints; i++)
 		check_endpoint(d, config, config->endpoints[i].name);
 	check_leftovers(d, config);
+	return true;
 }
 
 static void check_pair(struct doctor *d, const struct server_config *server)

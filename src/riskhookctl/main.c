@@ -107,22 +107,35 @@ static bool wants_config(const struct command *command, const struct arguments *
 	return !command->offline || !args_has_any(args, command->offline);
 }
 
+static int load_config(const struct command *command, const char *path, struct config **ret_config,
+		       struct error *ret_fault, struct error *e)
+{
+	int r;
+
+	if (command->needs == NEEDS_SECRETS)
+		return config_load(path, CONFIG_WITH_SECRETS, ret_config, e);
+	r = config_load_places(path, ret_config, ret_fault, e);
+	if (r == 0 && ret_fault->text[0] && !command->tells_fault)
+		(void)ctl_fail(CTL_OK, "warning: %s; riskhookd will not start with it",
+			       ret_fault->text);
+	return r;
+}
+
 static enum ctl_exit run_command(const struct command *command, const struct arguments *args)
 {
 	_cleanup_(config_freep)
 	struct config *config = NULL;
 	struct context ctx = {.args = args};
-	struct error e = ERROR_INIT;
+	struct error fault = ERROR_INIT, e = ERROR_INIT;
 	enum ctl_exit code = check_usage(command, args);
 
 	if (code != CTL_OK)
 		return code;
 	if (wants_config(command, args)) {
-		int flags = command->needs == NEEDS_SECRETS ? CONFIG_WITH_SECRETS : 0;
-
-		if (config_load(args->config, flags, &config, &e) < 0)
+		if (load_config(command, args->config, &config, &fault, &e) < 0)
 			return ctl_fail(CTL_FAILED, "%s", e.text);
 		ctx.config = config;
+		ctx.fault = fault.text[0] ? fault.text : NULL;
 	}
 	return command->run(&ctx);
 }

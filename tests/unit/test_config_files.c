@@ -425,6 +425,56 @@ static void test_comments_and_quotes_within_values(void **state)
 	assert_warned(*state, EXEC "command = \"true\" # x\n", NULL);
 }
 
+#define PLACES "[store]\npath = /s\n[admin]\nsocket = /a\n"
+
+/* @text in a drop-in of PLACES. @fault: what is wrong in it behind the file's name; NULL: the
+ * places are not known either */
+static void assert_places(const struct folder *f, const char *text, const char *fault)
+{
+	char *path = in_folder(f, "main.conf");
+	struct error found = ERROR_INIT, e = ERROR_INIT;
+	struct config *c = NULL;
+
+	put(f, "main.conf", SLICE(PLACES), 0600);
+	put(f, "conf.d/x.conf", slice_of(text), 0600);
+	if (!fault) {
+		assert_true(config_load_places(path, &c, &found, &e) < 0);
+		assert_non_null(strstr(e.text, "x.conf:"));
+	} else {
+		assert_int_equal(config_load_places(path, &c, &found, &e), 0);
+		assert_string_equal(c->store.path, "/s");
+		assert_string_equal(c->admin.socket, "/a");
+		assert_non_null(strstr(found.text, fault));
+		config_free(c);
+	}
+	free(path);
+}
+
+static void test_places_are_known_in_spite_of_other_errors(void **state)
+{
+	const struct folder *f = *state;
+
+	put_folder(f, "conf.d");
+	assert_places(f, "[server]\nthreads = many\n", "x.conf:2: 'threads'");
+	assert_places(f, "[server]\nhreads = 2\n[log]\nlevel = loud\n", "x.conf:2: unknown option");
+	assert_places(f, "[credential c]\ntype = basic\n", "x.conf:1: [credential c]");
+	assert_places(f, GOOD "[admin]\nlisten = 192.0.2.1:80\n", "x.conf:10: [admin]");
+	assert_places(f, GOOD, "");
+}
+
+static void test_places_may_be_what_an_error_is_about(void **state)
+{
+	const struct folder *f = *state;
+
+	put_folder(f, "conf.d");
+	assert_places(f, "[store]\npth = /t\n", NULL);
+	assert_places(f, "[log]\nlevel = loud\n[store]\nmax_pending = many\n", NULL);
+	assert_places(f, "[admin]\nsocket\n", NULL);
+	assert_places(f, "[stroe]\npath = /t\n", NULL);
+	assert_places(f, "path = /t\n", NULL);
+	assert_places(f, "[log]\nlevel loud\n", NULL); /* libinih tells of the first such line */
+}
+
 int main(void)
 {
 #define WITH_FOLDER(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -440,6 +490,8 @@ int main(void)
 		WITH_FOLDER(test_words_that_are_nearly_known),
 		WITH_FOLDER(test_programs_that_cannot_be_run),
 		WITH_FOLDER(test_comments_and_quotes_within_values),
+		WITH_FOLDER(test_places_are_known_in_spite_of_other_errors),
+		WITH_FOLDER(test_places_may_be_what_an_error_is_about),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
