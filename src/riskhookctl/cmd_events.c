@@ -3,8 +3,10 @@
  * events: lists and tails
  */
 #include <errno.h>
+#include <string.h>
 
 #include "core/config.h"
+#include "core/event_types.h"
 #include "riskhookctl/ask.h"
 #include "riskhookctl/follow.h"
 
@@ -96,6 +98,17 @@ static struct event_filter make_filter(const struct arguments *args)
 	};
 }
 
+static enum ctl_exit check_category(const char *name)
+{
+	for (int c = CATEGORY_UNKNOWN; c <= CATEGORY_DOCV; c++)
+		if (strcmp(name, event_category_name((enum event_category)c)) == 0)
+			return CTL_OK;
+	return ctl_fail(
+		CTL_USAGE,
+		"no category '%s'; categories are evaluation, case, watchlist, docv, unknown",
+		name);
+}
+
 enum ctl_exit cmd_events(const struct context *ctx)
 {
 	_cleanup_(reader_closep)
@@ -104,9 +117,12 @@ enum ctl_exit cmd_events(const struct context *ctx)
 	struct printer *printer = NULL;
 	struct print_target target = print_target_stdout();
 	struct listing listing = {.filter = make_filter(ctx->args)};
-	enum ctl_exit code = ask_open(ctx, &reader);
+	const char *category = ctx->args->category;
+	enum ctl_exit code = category ? check_category(category) : CTL_OK;
 	int r;
 
+	if (code == CTL_OK)
+		code = ask_open(ctx, &reader);
 	if (code != CTL_OK)
 		return code;
 	printer = ask_printer(ctx, &target,

@@ -136,6 +136,15 @@ static void check_disk(struct doctor *d)
 			    size);
 }
 
+static const char *how_to_get_a_store(const struct doctor *d, int r)
+{
+	if (r != -ENOENT)
+		return RESTORE_HOW;
+	return d->daemon_answers ? "riskhookd uses another file: correct [store] path, or put this "
+				   "one back"
+				 : "start riskhookd, which makes it";
+}
+
 void doctor_check_store(struct doctor *d)
 {
 	_cleanup_(reader_closep)
@@ -152,9 +161,7 @@ void doctor_check_store(struct doctor *d)
 		return;
 	}
 	if (r < 0) {
-		doctor_tell(d, FINDING_PROBLEM, "store",
-			    r == -ENOENT ? "start riskhookd, which makes it" : RESTORE_HOW, "%s",
-			    e.text);
+		doctor_tell(d, FINDING_PROBLEM, "store", how_to_get_a_store(d, r), "%s", e.text);
 		return;
 	}
 	r = check_reader_integrity(reader, path, full, &e);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""riskhookctl while the configuration has an error: the store and the daemon can be asked."""
+"""riskhookctl while something else is wrong: an error in the configuration, a word, another store."""
 
 import json
 
@@ -72,3 +72,23 @@ def test_nobody_asks_another_store_than_was_meant(make_daemon, text):
         result = daemon.ctl(command)
         assert (result.code, result.out) == (FAILED, "")
         assert result.err.startswith(f"riskhookctl: {where}: unknown")
+
+
+def test_a_store_that_the_daemon_does_not_use(make_daemon):
+    daemon = make_daemon()
+    daemon.config.update({"store": {"path": daemon.config.store.parent / "other.db"}})
+    daemon.config.write()
+    found = [json.loads(line) for line in daemon.ctl("doctor", "--json").out.splitlines()]
+    (store,) = [row for row in found if row["check"] == "store"]
+    assert store["level"] == "problem" and "other.db" in store["finding"]
+    assert store["advice"].startswith("riskhookd uses another file")
+
+
+@pytest.mark.parametrize("arguments, said", [
+    (["events", "--category", "docs"], "no category 'docs'; categories are evaluation, case, "),
+    (["deliveries", "--state", "ded"], "no state 'ded'; states are pending, running, "),
+    (["log-level", "loud"], "no level 'loud'; levels are error, warning, "),
+], ids=str)
+def test_a_word_that_cannot_be_meant_is_no_empty_answer(broken, arguments, said):
+    result = broken.ctl(*arguments)
+    assert result.code == 2 and said in result.err
