@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Failed credentials, counted by address
+ * Failed credentials, counted by address (IPv6: by /64)
  *
  * A table of fixed size: a flood from many addresses costs memory once and can at worst make the
  * table forget the oldest counts. Failures are counted within a window that begins with the first
