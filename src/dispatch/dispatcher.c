@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "dispatch/handler.h"
 #include "dispatch/history.h"
+#include "dispatch/inbox.h"
 #include "dispatch/pace.h"
 #include "dispatch/reload.h"
 #include "dispatch/routing.h"
@@ -31,19 +32,7 @@ struct dispatcher {
 	pthread_t thread;
 	bool has_thread;
 
-	/* shared, under mx */
-	pthread_mutex_t mx;
-	pthread_cond_t cond;
-	bool is_woken;
-	bool is_outdated;  /* an operator has changed something */
-	struct list begun; /* struct slot: its batch is committed, or failed */
-	bool has_finished; /* the thread */
-	uint64_t rounds;
-	struct list ended;        /* struct running: the handler is through with it */
-	struct list saved;        /* struct running: its finish op was done(), for good or bad */
-	int64_t stop_at_ms;       /* begin nothing more; abort then. INT64_MAX: not stopping */
-	struct reload_plan *plan; /* of a reload that waits for it to be applied; or NULL */
-	pthread_cond_t applied;
+	struct inbox inbox; /* shared */
 
 	/* owned by the dispatcher thread */
 	struct config *config; /* one owner */
@@ -70,57 +59,28 @@ static struct slot *slot_at(struct list *link)
 	return list_entry(link, struct slot, member);
 }
 
-/* --- inbox: what other threads bring --- */
-
-struct inbox {
-	struct list begun;
-	struct list ended;
-	struct list saved;
-	struct reload_plan *plan;
-	int64_t stop_at_ms;
-};
-
-/* under mx */
-static void set_woken(struct dispatcher *d)
-{
-	d->is_woken = true;
-	(void)pthread_cond_signal(&d->cond); /* cannot fail */
-}
+/* --- what other threads bring --- */
 
 void dispatcher_wake(struct dispatcher *d)
 {
-	mutex_lock(&d->mx);
-	set_woken(d);
-	mutex_unlock(&d->mx);
+	inbox_wake(&d->inbox);
 }
 
 uint64_t dispatcher_nudge(struct dispatcher *d)
 {
-	uint64_t rounds;
-
-	mutex_lock(&d->mx);
-	rounds = d->has_finished ? d->rounds++ : d->rounds;
-	set_woken(d);
-	mutex_unlock(&d->mx);
-	return rounds;
+	return inbox_nudge(&d->inbox);
 }
 
 void dispatcher_refresh(struct dispatcher *d)
 {
-	mutex_lock(&d->mx);
-	d->is_outdated = true;
-	set_woken(d);
-	mutex_unlock(&d->mx);
+	inbox_refresh(&d->inbox);
 }
 
-/* @list: `begun`, `ended` or `saved`. In one critical section, because the last one that is brought
- * may be all that the dispatcher waits for before it is stopped and freed. */
-static void bring(struct dispatcher *d, struct list *list, struct list *link)
+static struct inbox *inbox_of(const struct slot *slot)
 {
-	mutex_lock(&d->mx);
-	list_append(list, link);
-	set_woken(d);
-	mutex_unlock(&d->mx);
+	struct dispatcher *d = slot->owner;
+
+	return &d->inbox;
 }
 
 /* these two in a handler's thread */
@@ -135,13 +95,13 @@ static void on_ended(struct attempt *attempt, void *arg)
 {
 	struct slot *slot = arg;
 
-	bring(slot->owner, &slot->owner->ended, &attempt->link);
+	inbox_bring(inbox_of(slot), INBOX_ENDED, &attempt->link);
 }
 
 /* these two in the store's thread */
 static void on_begun(struct slot *slot)
 {
-	bring(slot->owner, &slot->owner->begun, &slot->link);
+	inbox_bring(inbox_of(slot), INBOX_BEGUN, &slot->link);
 }
 
 static void on_saved(struct store_op *op)
@@ -150,31 +110,7 @@ static void on_saved(struct store_op *op)
 	struct running *running = container_of(finish, struct running, finish);
 	struct slot *slot = running->owner;
 
-	bring(slot->owner, &slot->owner->saved, &running->attempt.link);
-}
-
-/* Return: is it time to stop? */
-static bool wait_for_inbox(struct dispatcher *d, struct inbox *inbox)
-{
-	bool in_time = true;
-
-	list_init(&inbox->begun);
-	list_init(&inbox->ended);
-	list_init(&inbox->saved);
-	mutex_lock(&d->mx);
-	while (!d->is_woken && in_time)
-		in_time = cond_wait_until(&d->cond, &d->mx, d->pace.next_ms);
-	d->is_woken = false;
-	d->must_refresh |= d->is_outdated;
-	d->is_outdated = false;
-	list_splice(&inbox->begun, &d->begun);
-	d->rounds++;
-	list_splice(&inbox->ended, &d->ended);
-	list_splice(&inbox->saved, &d->saved);
-	inbox->stop_at_ms = d->stop_at_ms;
-	inbox->plan = d->plan;
-	mutex_unlock(&d->mx);
-	return inbox->stop_at_ms != INT64_MAX;
+	inbox_bring(inbox_of(slot), INBOX_SAVED, &running->attempt.link);
 }
 
 /* --- reload --- */
@@ -190,10 +126,7 @@ static void apply_plan(struct dispatcher *d, struct reload_plan *plan)
 	reload_plan_apply(plan, d->config, &d->slots);
 	d->is_registered = false;
 	d->must_refresh = true;
-	mutex_lock(&d->mx);
-	d->plan = NULL;
-	(void)pthread_cond_signal(&d->applied); /* cannot fail */
-	mutex_unlock(&d->mx);
+	inbox_plan_is_applied(&d->inbox);
 }
 
 /* --- results --- */
@@ -417,31 +350,31 @@ static void *dispatcher_main(void *arg)
 {
 	struct dispatcher *d = arg;
 	const struct slot_round round = {d->reader, d->store, &d->pace};
-	struct inbox inbox;
+	struct inbox_mail mail;
 	bool is_stopping;
 
 	/* who runs may be about to store another event, and a round costs the same for several */
 	thread_does_not_preempt();
 	do {
-		is_stopping = wait_for_inbox(d, &inbox);
+		inbox_take(&d->inbox, d->pace.next_ms, &mail);
+		is_stopping = mail.stop_at_ms != INT64_MAX;
+		d->must_refresh |= mail.is_outdated;
 		d->pace.next_ms = INT64_MAX;
-		if (inbox.plan)
-			apply_plan(d, inbox.plan);
-		hand_over_begun(d, &round, &inbox.begun);
-		settle_saved(d, &inbox.saved);
+		if (mail.plan)
+			apply_plan(d, mail.plan);
+		hand_over_begun(d, &round, &mail.lists[INBOX_BEGUN]);
+		settle_saved(d, &mail.lists[INBOX_SAVED]);
 		reload_reap(&d->slots);
-		save_ended(d, &inbox.ended);
+		save_ended(d, &mail.lists[INBOX_ENDED]);
 		save_unsaved(d);
 		if (is_stopping)
-			stop_round(d, inbox.stop_at_ms);
+			stop_round(d, mail.stop_at_ms);
 		else
 			work_round(d, &round);
 		if (pace_must_spare_store(&d->pace))
 			pace_wake_at(&d->pace, d->pace.store_retry_at_ms);
 	} while (!is_stopping || !is_finished(d));
-	mutex_lock(&d->mx);
-	d->has_finished = true;
-	mutex_unlock(&d->mx);
+	inbox_finish(&d->inbox);
 	return NULL;
 }
 
@@ -479,15 +412,9 @@ int dispatcher_new(struct config *config, struct store *store, struct dispatcher
 	d->store = store;
 	d->must_refresh = true;
 	d->is_catching_up = calloc(config->n_handlers + 1, sizeof(bool));
-	d->mx = (pthread_mutex_t)PTHREAD_MUTEX_INITIALIZER;
-	cond_init(&d->cond);
-	cond_init(&d->applied);
+	inbox_init(&d->inbox);
 	list_init(&d->slots);
-	list_init(&d->begun);
-	list_init(&d->ended);
-	list_init(&d->saved);
 	list_init(&d->unsaved);
-	d->stop_at_ms = INT64_MAX;
 	d->give_up_at_ms = INT64_MAX;
 	if (!d->is_catching_up)
 		return error_set(e, -ENOMEM, "out of memory");
@@ -533,12 +460,7 @@ int dispatcher_reload(struct dispatcher *d, struct config *config, struct error 
 	r = reload_plan_make(d->accepted, config, &callbacks, &plan, e);
 	if (r < 0)
 		return r;
-	mutex_lock(&d->mx);
-	d->plan = &plan;
-	set_woken(d);
-	while (d->plan)
-		cond_wait(&d->applied, &d->mx);
-	mutex_unlock(&d->mx);
+	inbox_apply(&d->inbox, &plan);
 	config_free(d->accepted);
 	d->accepted = config_ref(config);
 	return 0;
@@ -548,10 +470,7 @@ void dispatcher_stop(struct dispatcher *d, int64_t deadline_ms)
 {
 	if (!d->has_thread)
 		return;
-	mutex_lock(&d->mx);
-	d->stop_at_ms = deadline_ms;
-	mutex_unlock(&d->mx);
-	dispatcher_wake(d);
+	inbox_stop(&d->inbox, deadline_ms);
 	thread_join(d->thread);
 	d->has_thread = false;
 	stop_handlers(d);
@@ -572,9 +491,7 @@ void dispatcher_free(struct dispatcher *d)
 	reader_close(d->reader);
 	config_free(d->config);
 	config_free(d->accepted);
-	(void)pthread_cond_destroy(&d->applied); /* nobody waits any more */
-	(void)pthread_cond_destroy(&d->cond);    /* nobody waits any more */
-	(void)pthread_mutex_destroy(&d->mx);
+	inbox_deinit(&d->inbox);
 	free(d->is_catching_up);
 	free(d);
 }
