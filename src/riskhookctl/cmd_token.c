@@ -53,13 +53,16 @@ static enum ctl_exit list_tokens(const struct context *ctx)
 			  "access token");
 }
 
-static enum ctl_exit print_revoked(const json_t *answer)
+static enum ctl_exit print_revoked(const struct context *ctx, const json_t *answer)
 {
 	json_int_t n = json_integer_value(json_object_get(answer, "revoked"));
 
 	if (n == 0)
 		return ctl_fail(CTL_NOTHING, "no such access token");
-	put(stdout, "%" JSON_INTEGER_FORMAT " revoked\n", n);
+	put(stdout,
+	    ctx->args->json ? "{\"revoked\":%" JSON_INTEGER_FORMAT "}\n"
+			    : "%" JSON_INTEGER_FORMAT " revoked\n",
+	    n);
 	return CTL_OK;
 }
 
@@ -77,7 +80,7 @@ static enum ctl_exit ask_daemon(const struct context *ctx, const char *body)
 	answer = r >= 0 && text.p ? json_loadb(text.p, text.n, 0, NULL) : NULL;
 	why = json_string_value(json_object_get(answer, "error"));
 	if (r == 200)
-		code = print_revoked(answer);
+		code = print_revoked(ctx, answer);
 	else if (r < 0)
 		code = ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);
 	else

@@ -431,6 +431,7 @@ def test_revoke_all_of_a_credential(fresh):
     assert [use(fresh, token) for token in own] == [401] * 3
     assert use(fresh, other, "/other") == 200
     assert use(fresh, get_token(fresh)) == 200, "the client may fetch a new one"
+    assert fresh.ctl_rows("token", "revoke", "--credential", "plain") == [{"revoked": 1}]
 
 
 @pytest.mark.parametrize("arguments, code", [
