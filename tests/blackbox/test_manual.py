@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manual pages name every option, command, metric and exit code that there is, and no other.
+"""The manual pages name every option, command, metric, exit code and type of event that there is, and
+no other.
 
-What there is comes from the programs: `riskhookd --dump-options`, `riskhookctl help`, /metrics.
-Whoever adds a row to one of their tables adds an entry to the page that a failing test names.
+What there is comes from the programs: `riskhookd --dump-options`, `riskhookctl help`, /metrics. (The
+answers of riskhook-http(7) are held against their tables by tests/unit/test_answer.c and
+test_token_endpoint.c.) Whoever adds a row to one of their tables adds an entry to the page that a failing test names.
 """
 
 import re
@@ -19,6 +21,7 @@ CONF = "src/core/riskhookd.conf.5"
 CTL = "src/riskhookctl/riskhookctl.8"
 DAEMON = "src/riskhookd/riskhookd.8"
 HANDLER = "src/dispatch/riskhook-handler.7"
+HTTP = "src/intake/riskhook-http.7"
 COMPLETION = "conf/completion/riskhookctl.bash"
 
 
@@ -163,6 +166,40 @@ def test_every_variable_of_a_handler_is_documented(make_daemon, folder):
     # the shell itself adds PWD and the like
     there_is = re.findall(r"^(RISKHOOK_\w+|PATH|LANG|HOME)=", (folder / "env").read_text(), re.M)
     agree(there_is, entries(parts(HANDLER, "Sh", "ENVIRONMENT"), "Ev"), HANDLER, "variables")
+
+
+# riskhook-http(7)
+
+def documented_types():
+    """{spelling: (canonical type, category)}"""
+    found, category, name = {}, None, None
+    for line in parts(HTTP, "Sh", "EVENTS").partition("Known are these")[2].partition("\n.Pp")[0].splitlines():
+        word, _, rest = line.partition(" ")
+        if word == ".It" and rest.startswith("Ic "):
+            name = rest[3:]
+            found[name] = (name, category)
+        elif word == ".It":
+            category = rest
+        elif word == ".Ql":
+            found.update({other: (name, category) for other in rest.split(" , ")})
+    return found
+
+
+def test_every_type_of_event_is_documented():
+    source = (REPOSITORY / "src/core/event_types.c").read_text().partition("} prefixes[]")[0]
+    rows = re.findall(r'\{TEXT\("(\w+)"\),\s+(?:ITSELF|TEXT\("(\w+)"\)),\s+CATEGORY_(\w+)\}', source)
+    assert len(rows) == source.count("{TEXT("), "a row is written in another way"
+    there_is = {name: (other or name, category.lower()) for name, other, category in rows}
+    agree(there_is, documented_types(), HTTP, "types of events (below 'Known are these')")
+    assert documented_types() == there_is
+
+
+def test_the_types_of_the_manual_are_recognised(make_daemon):
+    daemon = make_daemon()
+    for spelling, known in documented_types().items():
+        seq = daemon.stored(body(spelling.replace("_", " ").title()))
+        row = daemon.query("SELECT event_type, category FROM event_log WHERE seq = ?", seq)[0]
+        assert (row["event_type"], row["category"]) == known
 
 
 # completion

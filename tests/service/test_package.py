@@ -25,6 +25,7 @@ SHIPPED = {
     "usr/lib/tmpfiles.d/riskhookd.conf": 0o644,
     "usr/share/man/man5/riskhookd.conf.5": 0o644,
     "usr/share/man/man7/riskhook-handler.7": 0o644,
+    "usr/share/man/man7/riskhook-http.7": 0o644,
     "usr/share/man/man8/riskhookctl.8": 0o644,
     "usr/share/man/man8/riskhookd.8": 0o644,
     "usr/share/bash-completion/completions/riskhookctl": 0o644,

@@ -8,6 +8,9 @@
 #include <cmocka.h>
 #include <jansson.h>
 
+#include "manual.h"
+
+#define MANUAL              "src/intake/riskhook-http.7"
 #define WEBHOOK_STATUSES_OK 3
 
 static bool is_success(enum outcome outcome)
@@ -153,6 +156,45 @@ static void test_hostile_event_ids(void **state)
 	}
 }
 
+/* the text by which the manual names an answer */
+static const char *name_of(enum outcome outcome)
+{
+	const struct outcome_rule *rule = outcome_rule(outcome);
+
+	return rule->detail ? rule->detail : rule->word;
+}
+
+/* the three of 401 are one answer to the sender */
+static bool is_named_before(enum outcome outcome)
+{
+	for (int i = 0; i < (int)outcome; i++)
+		if (outcome_rule((enum outcome)i)->status == outcome_rule(outcome)->status &&
+		    strcmp(name_of((enum outcome)i), name_of(outcome)) == 0)
+			return true;
+	return false;
+}
+
+static void test_the_manual_lists_every_answer_and_no_other(void **state)
+{
+	struct manual manual = manual_open(MANUAL, "ANSWERS");
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < OUTCOMES; i++) {
+		const struct outcome_rule *rule = outcome_rule((enum outcome)i);
+		const char *below = manual_item(&manual, rule->status, name_of((enum outcome)i));
+		bool is_retried = rule->status == 429 || rule->status == 503;
+
+		manual_check_headers(&manual, below, rule->retry_after_s, rule->close);
+		assert_int_equal(strstr(below, "\nTried again.\n") != NULL, is_retried);
+		assert_int_equal(strstr(below, "\nNot tried again.\n") != NULL,
+				 !is_retried && rule->status != 200);
+		n += !is_named_before((enum outcome)i);
+	}
+	assert_int_equal(manual_count(&manual), n);
+	manual_close(&manual);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -162,6 +204,7 @@ int main(void)
 		cmocka_unit_test(test_problems),
 		cmocka_unit_test(test_401_gives_no_reason),
 		cmocka_unit_test(test_hostile_event_ids),
+		cmocka_unit_test(test_the_manual_lists_every_answer_and_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -12,7 +12,9 @@
 #include <cmocka.h>
 
 #include "intake/token_params.h"
+#include "manual.h"
 
+#define MANUAL     "src/intake/riskhook-http.7"
 #define FORM       "application/x-www-form-urlencoded"
 #define JSON       "application/json"
 #define GRANT      "grant_type=client_credentials"
@@ -314,6 +316,38 @@ static void test_the_bounds_of_a_body(void **state)
 			 PARAMS_OK);
 }
 
+/* the three of 401 are one answer to the client */
+static bool is_named_before(enum token_outcome outcome)
+{
+	for (int i = 0; i < (int)outcome; i++)
+		if (token_rule((enum token_outcome)i)->error &&
+		    strcmp(token_rule((enum token_outcome)i)->description,
+			   token_rule(outcome)->description) == 0)
+			return true;
+	return false;
+}
+
+static void test_the_manual_lists_every_answer_and_no_other(void **state)
+{
+	struct manual manual = manual_open(MANUAL, "THE TOKEN ENDPOINT");
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < TOKEN_OUTCOMES; i++) {
+		const struct token_rule *rule = token_rule((enum token_outcome)i);
+		char name[256];
+
+		if (!rule->error)
+			continue; /* a token: it is above the list */
+		(void)snprintf(name, sizeof(name), "%s: %s", rule->error, rule->description);
+		manual_check_headers(&manual, manual_item(&manual, rule->status, name),
+				     rule->retry_after_s, rule->close);
+		n += !is_named_before((enum token_outcome)i);
+	}
+	assert_int_equal(manual_count(&manual), n);
+	manual_close(&manual);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -325,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_a_hashed_secret),
 		cmocka_unit_test(test_every_outcome_has_its_answer),
 		cmocka_unit_test(test_the_bounds_of_a_body),
+		cmocka_unit_test(test_the_manual_lists_every_answer_and_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, make, unmake);
