@@ -314,7 +314,7 @@ LIBDIR ?= $(PREFIX)/lib/riskhookd
 UNITDIR ?= $(PREFIX)/lib/systemd/system
 DOCDIR := $(DATADIR)/doc/riskhookd
 MAN_PAGES := src/riskhookd/riskhookd.8 src/riskhookctl/riskhookctl.8 src/core/riskhookd.conf.5 \
-	src/dispatch/riskhook-handler.7 src/intake/riskhook-http.7
+	src/store/riskhook-store.5 src/dispatch/riskhook-handler.7 src/intake/riskhook-http.7
 
 # MODE:SOURCE:TARGET, for install and uninstall alike; texts get the folders above written in
 installs_texts := \

@@ -1,27 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manual pages name every option, command, metric, exit code and type of event that there is, and
-no other.
+"""The manual pages name every option, command, metric, exit code, column and type of event that
+there is, and no other.
 
-What there is comes from the programs: `riskhookd --dump-options`, `riskhookctl help`, /metrics. (The
-answers of riskhook-http(7) are held against their tables by tests/unit/test_answer.c and
-test_token_endpoint.c.) Whoever adds a row to one of their tables adds an entry to the page that a failing test names.
+What there is comes from the programs: `riskhookd --dump-options`, `riskhookctl help`, /metrics, a
+store. (The answers of riskhook-http(7) are held against their tables by
+tests/unit/test_answer.c and test_token_endpoint.c.) Whoever adds a row to one of their tables adds an
+entry to the page that a failing test names.
 """
 
+import contextlib
 import re
 import subprocess
+import urllib.parse
 
 import pytest
 
+from lib.config import write_secret
 from lib.daemon import run, run_ctl
-from lib.events import body
+from lib.events import body, encode, new_id
 from lib.hooks import script
-from lib.settings import REPOSITORY, RISKHOOKCTL, RISKHOOKD, scaled
+from lib.settings import BUILD, REPOSITORY, RISKHOOKCTL, RISKHOOKD, scaled
+from lib.sql import open_store
 
 CONF = "src/core/riskhookd.conf.5"
 CTL = "src/riskhookctl/riskhookctl.8"
 DAEMON = "src/riskhookd/riskhookd.8"
 HANDLER = "src/dispatch/riskhook-handler.7"
 HTTP = "src/intake/riskhook-http.7"
+STORE = "src/store/riskhook-store.5"
 COMPLETION = "conf/completion/riskhookctl.bash"
 
 
@@ -166,6 +172,133 @@ def test_every_variable_of_a_handler_is_documented(make_daemon, folder):
     # the shell itself adds PWD and the like
     there_is = re.findall(r"^(RISKHOOK_\w+|PATH|LANG|HOME)=", (folder / "env").read_text(), re.M)
     agree(there_is, entries(parts(HANDLER, "Sh", "ENVIRONMENT"), "Ev"), HANDLER, "variables")
+
+
+# riskhook-store(5)
+
+PASSWORD = "a-secret-of-the-manual"
+
+
+def add_client(daemon):
+    daemon.secrets.append(PASSWORD)
+    write_secret(daemon.folder / "client-secret", PASSWORD + "\n")
+    return {"credential client": {"endpoint": "riskos", "type": "oauth_client", "client_id": "riskos",
+                                  "client_secret_file": "client-secret"}}
+
+
+def everything(daemon):
+    """Traffic after which no list is empty and each column has all kinds of its values. Returns an
+    evaluation and the numbers of the events, of which the first is of it."""
+    changed = new_id()
+    rich = {"status": "OPEN", "sub_status": "Under Review", "eval_status": "evaluation_completed",
+            "review_queues": ["fraud"]}
+    bodies = [body(eval_id=changed, decision="REVIEW", decision_at="2099-01-01T00:00:00Z", **rich),
+              body("decision_update", eval_id=changed, decision="REJECT",
+                   decision_at="2099-01-01T00:00:01Z", **rich),
+              encode({"event_id": new_id(), "data": {"eval_id": new_id()}}), b"{}"]
+    seqs = [daemon.stored(raw) for raw in bodies]
+    for handler in ("taking", "refusing", "waiting"):
+        for seq in seqs:
+            daemon.delivery(seq, handler, {"taking": "done", "refusing": "dead",
+                                           "waiting": "pending"}[handler])
+    assert daemon.post(bodies[0]).result == "duplicate"
+    assert daemon.post(bodies[0] + b" ").result == "conflict"
+    assert daemon.post(b"[]").status == 400
+    form = {"grant_type": "client_credentials", "client_id": "riskos", "client_secret": PASSWORD}
+    response = daemon.post(urllib.parse.urlencode(form).encode(),
+                           {"Content-Type": "application/x-www-form-urlencoded"}, auth=None,
+                           path="/oauth/token")
+    daemon.secrets.append(response.json()["access_token"])
+    return changed, seqs
+
+
+def make_full(make, folder):
+    """A daemon in whose store there is some of everything. `.eval_id`, `.seqs`: of its events."""
+    daemon = make({
+        "log": {"format": "json", "level": "debug"},
+        "handler taking": {"type": "exec", "command": script(folder, "taking", "echo taken\n")},
+        "handler refusing": {"type": "exec", "command": script(folder, "refusing", "exit 65\n")},
+        "handler waiting": {"type": "exec", "command": "/bin/true"}}, prepare=add_client)
+    assert daemon.ctl("pause", "waiting").code == 0
+    daemon.eval_id, daemon.seqs = everything(daemon)
+    return daemon
+
+
+@pytest.fixture(scope="module")
+def full(make_module_daemon, tmp_path_factory):
+    """One that only is asked."""
+    return make_full(make_module_daemon, tmp_path_factory.mktemp("hooks"))
+
+
+def columns_of(view):
+    return entries(parts(STORE, "Ss", view), "Va")
+
+
+def test_every_view_is_documented(full):
+    views = [row["name"] for row in full.query("SELECT name FROM sqlite_schema WHERE type = 'view'")]
+    agree(views, re.findall(r"^\.Ss (\w+_log)$", (REPOSITORY / STORE).read_text(), re.M), STORE, "views")
+
+
+TYPES = {"Integer.": {"integer"}, "0 or 1.": {"integer"}, "Text.": {"text"}, "Time.": {"text"},
+         "Text or NULL.": {"text", "null"}, "Time or NULL.": {"text", "null"}}
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+@pytest.mark.parametrize("view", ["event_log", "evaluation_log", "delivery_log"])
+def test_every_column_is_documented(full, view):
+    there_is = [row["name"] for row in full.query(f"SELECT name FROM pragma_table_info('{view}')")]
+    documented = columns_of(view)
+    agree(there_is, documented, STORE, f"columns of {view}")
+    assert list(documented) == there_is, f"{STORE}: {view} has its columns in another order"
+    for column, text in documented.items():
+        where, kind = f"{STORE}: {view}.{column}", text.strip().splitlines()[0]
+        assert kind in TYPES, f"{where}: begin with one of {list(TYPES)}"
+        values = [row[column] for row in full.query(f"SELECT {column} FROM {view}")]
+        types = {row["t"] for row in full.query(f"SELECT DISTINCT typeof({column}) AS t FROM {view}")}
+        if column != "erased_at":  # nothing is, here
+            assert types == TYPES[kind], where
+        if kind == "0 or 1.":
+            assert set(values) <= {0, 1}, where
+        if kind.startswith("Time"):
+            assert all(re.fullmatch(TIME, value) for value in values if value), where
+
+
+def examples(page, macro="Sh", heading="EXAMPLES"):
+    found = re.findall(r"^\.Bd .*?\n(.*?)^\.Ed$", parts(page, macro, heading), re.M | re.S)
+    return [text.replace("\\e", "\\").replace("\\&", "") for text in found]
+
+
+def test_the_queries_of_the_manual_answer(full):
+    queries = [text for text in examples(STORE) if text.startswith("SELECT")]
+    assert len(queries) == 3
+    with contextlib.closing(open_store(full.config.store)) as db:
+        waits, changed, queues = ([dict(row) for row in db.execute(sql)] for sql in queries)
+    received = full.query("SELECT min(received_at) AS t FROM event_log")[0]["t"]
+    assert waits == [{"handler": handler, "state": state, "n": len(full.seqs), "oldest": received}
+                     for handler, state in (("refusing", "dead"), ("waiting", "pending"))]
+    assert [(row["seq"], row["decision"]) for row in changed] == \
+        [(full.seqs[0], "REVIEW")] * 3 + [(full.seqs[1], "REJECT")] * 3
+    assert {row["eval_id"] for row in changed} == {full.eval_id}
+    assert queues == [{"seq": full.seqs[0], "eval_id": full.eval_id, "queues": '["fraud"]'}]
+
+
+def of_this_build(text, daemon):
+    text = text.replace("/var/lib/riskhookd/events.db", str(daemon.config.store))
+    return text.replace("/usr/lib/riskhookd/riskhook", str(BUILD / "riskhook"))
+
+
+def test_the_program_of_the_manual_reads_a_body(full):
+    program, = [text for text in examples(STORE) if text.startswith("import")]
+    names = {}
+    exec(of_this_build(program, full), names)  # our own page
+    assert names["body"] == full.payload(1)
+
+
+def test_the_extension_is_loaded_as_the_manual_says(full):
+    load, = examples(STORE, "Sh", "FUNCTIONS")
+    done = run("sqlite3", "-readonly", full.config.store,
+               stdin=of_this_build(load, full).encode() + b"SELECT hex(payload(1));\n")
+    assert bytes.fromhex(done.out) == full.payload(1), done.err
 
 
 # riskhook-http(7)

@@ -23,6 +23,7 @@ SHIPPED = {
     f"{UNITS}/riskhookd.socket": 0o644,
     "usr/lib/sysusers.d/riskhookd.conf": 0o644,
     "usr/lib/tmpfiles.d/riskhookd.conf": 0o644,
+    "usr/share/man/man5/riskhook-store.5": 0o644,
     "usr/share/man/man5/riskhookd.conf.5": 0o644,
     "usr/share/man/man7/riskhook-handler.7": 0o644,
     "usr/share/man/man7/riskhook-http.7": 0o644,
