@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The manual pages name every option, command, metric, exit code, column and type of event that
-there is, and no other.
+"""The manual pages name every option, command, metric, exit code, column, key of JSON and type of
+event that there is, and no other.
 
 What there is comes from the programs: `riskhookd --dump-options`, `riskhookctl help`, /metrics, a
-store. (The answers of riskhook-http(7) are held against their tables by
+store, what --json prints. (The answers of riskhook-http(7) are held against their tables by
 tests/unit/test_answer.c and test_token_endpoint.c.) Whoever adds a row to one of their tables adds an
 entry to the page that a failing test names.
 """
 
 import contextlib
+import json
 import re
 import subprocess
 import urllib.parse
@@ -21,6 +22,7 @@ from lib.events import body, encode, new_id
 from lib.hooks import script
 from lib.settings import BUILD, REPOSITORY, RISKHOOKCTL, RISKHOOKD, scaled
 from lib.sql import open_store
+from lib.waiting import wait_until
 
 CONF = "src/core/riskhookd.conf.5"
 CTL = "src/riskhookctl/riskhookctl.8"
@@ -333,6 +335,115 @@ def test_the_types_of_the_manual_are_recognised(make_daemon):
         seq = daemon.stored(body(spelling.replace("_", " ").title()))
         row = daemon.query("SELECT event_type, category FROM event_log WHERE seq = ?", seq)[0]
         assert (row["event_type"], row["category"]) == known
+
+
+# the keys of --json
+
+def json_sections():
+    """{commands: text}: the subsections `Keys of A, B and C`"""
+    text = (REPOSITORY / CTL).read_text()
+    found = re.findall(r"^\.Ss Keys of ([^\n]*)\n(.*?)(?=^\.S[hs] )", text, re.M | re.S)
+    return {tuple(re.split(r", | and ", commands)): text for commands, text in found}
+
+
+def documented_keys(command):
+    """The keys as the test writes them, too: `a.b`, `a[].b`"""
+    keys = set()
+    text, = [text for commands, text in json_sections().items() if command in commands]
+    head, *items = re.split(r"^\.It Va ", text, flags=re.M)
+    for name, below in [("", head), *(item.split("\n", 1) for item in items)]:
+        prefix = name + "." if name else ""
+        views = re.findall(r"^The columns of\n\.Ql (\w+)", below, re.M)
+        others = re.findall(r"^The keys of\n\.Ic (\w+)", below, re.M)
+        inner = {key for view in views for key in columns_of(view)}
+        inner |= {key for other in others for key in documented_keys(other)}
+        keys |= {prefix + key for key in inner} if inner else {name} - {""}
+    return keys
+
+
+def keys_in(value, prefix=""):
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            yield from keys_in(inner, f"{prefix}.{name}" if prefix else name)
+    elif isinstance(value, list) and value:
+        for inner in value:
+            yield from keys_in(inner, prefix + "[]")
+    else:
+        yield prefix + "[]" * isinstance(value, list)
+
+
+def invocations(daemon, folder):
+    """{command: argument lists that make it print all that it can}, in this order"""
+    seq, dead, pending = (str(n) for n in (
+        daemon.seqs[0],
+        daemon.value("SELECT delivery FROM delivery_log WHERE state = 'dead'"),
+        daemon.value("SELECT delivery FROM delivery_log WHERE state = 'pending'")))
+    wrong = write_secret(folder / "wrong", "wrong\n")
+    return {
+        "attempts": [[dead]], "backup": [[folder / "copy.db"]], "conflicts": [[]], "dashboard": [[]],
+        "deliveries": [[]], "doctor": [[]], "evaluation": [[daemon.eval_id]], "events": [[]],
+        "hold": [[pending]], "release": [[pending]], "pause": [["taking"]], "status": [[]],
+        "resume": [["taking"]], "quarantine": [[]], "replay": [["--handler", "taking", "--seq", seq]],
+        "retry": [[dead]], "show": [[seq]], "stats": [[]],
+        "token": [["list"], ["revoke", "--credential", "client"]],
+        "trigger": [["evaluation_completed"], ["--list"],
+                    ["evaluation_completed", "--bearer-file", wrong]]}
+
+
+def test_every_key_of_json_is_documented(make_daemon, commands, folder):
+    daemon = make_full(make_daemon, folder)
+    used = invocations(daemon, folder)
+    with_json = [name for name, options in commands.items() if "json" in options]
+    assert sorted(used) == sorted(with_json), "run the new command here"
+    agree(with_json, [name for names in json_sections() for name in names], CTL, "commands with --json")
+    for command, lists in used.items():
+        printed = []
+        for arguments in lists:
+            done = daemon.ctl(command, *arguments, "--json")
+            assert done.out, f"{command} {arguments}: exit {done.code}: {done.err}"
+            printed += [json.loads(line) for line in done.out.splitlines()]
+        documented = documented_keys(command)
+        there_is = {key for row in printed for key in keys_in(row)}
+        empty = {key for key in there_is  # a list of which there is more elsewhere
+                 if any(other.startswith(key + ".") for other in documented)}
+        agree(there_is - empty, documented, CTL, f"keys of the command {command} (section JSON)")
+
+
+def test_doctor_looks_at_what_the_manual_says(full):
+    below = entries(json_sections()[("doctor",)], "Va")
+    for key in ("check", "level"):
+        words = re.findall(r"\w+", " ".join(re.findall(r"^\.Ql (.*)$", below[key], re.M)))
+        assert {row[key] for row in full.ctl_rows("doctor")} <= set(words), f"{CTL}: {key} of doctor"
+
+
+def test_the_admin_socket_says_what_the_manual_says(full):
+    said = full.admin("/healthz").body + full.admin("/readyz").body
+    assert examples(DAEMON, "Sh", "METRICS") == [said.decode()]
+    of_socket = set(keys_in(full.admin("/v1/status").json()))
+    assert of_socket == {key for row in full.ctl_rows("status") for key in keys_in(row)}
+
+
+# the keys of the log
+
+def test_every_key_of_the_log_is_documented(full):
+    documented = entries(parts(DAEMON, "Sh", "LOG"), "Va")
+    keys = set()
+
+    def seen():
+        keys.update(*(json.loads(line) for line in full.log().splitlines() if line.endswith("}")))
+        return keys >= set(documented)
+
+    with contextlib.suppress(AssertionError):
+        wait_until(seen, 5)
+    agree(keys, documented, DAEMON, "keys of the log")
+
+
+def test_the_fields_of_the_journal_are_the_keys_of_the_log():
+    source = (REPOSITORY / "src/core/log_render.c").read_text()
+    rows = re.findall(r'^\t\{"(\w+)", "(RISKHOOK_\w+)", ID_', source, re.M)
+    assert rows and all(field == "RISKHOOK_" + key.upper() for key, field in rows)
+    documented = entries(parts(DAEMON, "Sh", "LOG"), "Va")
+    agree([key for key, _ in rows] + ["time", "level", "message"], documented, DAEMON, "keys of the log")
 
 
 # completion
