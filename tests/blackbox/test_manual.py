@@ -413,7 +413,8 @@ def test_doctor_looks_at_what_the_manual_says(full):
     below = entries(json_sections()[("doctor",)], "Va")
     for key in ("check", "level"):
         words = re.findall(r"\w+", " ".join(re.findall(r"^\.Ql (.*)$", below[key], re.M)))
-        assert {row[key] for row in full.ctl_rows("doctor")} <= set(words), f"{CTL}: {key} of doctor"
+        said = [json.loads(line) for line in full.ctl("doctor", "--json").out.splitlines()]
+        assert {row[key] for row in said} <= set(words), f"{CTL}: {key} of doctor"
 
 
 def test_the_admin_socket_says_what_the_manual_says(full):
