@@ -9,8 +9,9 @@
  * a NUL (a "\u0000" becomes U+FFFD), but may hold any other character, control characters as well.
  *
  * Identity, the first that is there: `event_id`; `eventReferenceId` (top level, then `data.`); the
- * top-level `id` if `event` is an object (legacy ID+); `event.eventReferenceId`; else derived:
- * "sha256:" and the hex digest of the raw body.
+ * top-level `id` if `event` is an object (legacy ID+, where it is another one in each notification,
+ * which is not known of the reference within); `event.eventReferenceId`; else derived: "sha256:"
+ * and the hex digest of the raw body.
  *
  * Threads: pure.   Ownership: the slices borrow from the body or from the event's own scratch room,
  * so both must stay where they are as long as the event is used.
