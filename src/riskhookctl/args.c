@@ -78,7 +78,8 @@ static const struct arg table[] = {
 	{"service", ARG_FLAG, AT(service), NULL,
 	 "for the systemd unit: its folders, and secrets that its user can read"},
 	{"token", ARG_FLAG, AT(token), NULL, "a token_hash for a bearer credential"},
-	{"force", ARG_FLAG, AT(force), NULL, "do it all the same"},
+	{"force", ARG_FLAG, AT(force), NULL,
+	 "replace a file that is there; vacuum even if little is free"},
 	{"full", ARG_FLAG, AT(full), NULL, "look at every page and index; takes its time"},
 	{"json", ARG_FLAG, AT(json), NULL, "one JSON object a line"},
 };

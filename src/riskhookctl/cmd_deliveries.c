@@ -88,5 +88,5 @@ enum ctl_exit cmd_attempts(const struct context *ctx)
 	if (!printer)
 		return ask_result(-ENOMEM);
 	return ask_finish(printer, query_attempts(reader, delivery, printer_row, printer),
-			  "attempts of this delivery");
+			  "attempts of this delivery: it was not tried yet, or does not exist");
 }
