@@ -109,17 +109,27 @@ void doctor_check_daemon(struct doctor *d)
 	buf_deinit(&answer);
 }
 
+static void check_all(struct doctor *d)
+{
+	doctor_check_daemon(d);
+	if (doctor_check_config(d)) {
+		doctor_check_certificate(d);
+		doctor_check_files(d);
+		doctor_check_providers(d);
+	}
+	doctor_check_store(d);
+}
+
 enum ctl_exit cmd_doctor(const struct context *ctx)
 {
 	struct doctor d = {.ctx = ctx, .target = print_target_stdout(), .now = clock_now_us()};
 
-	doctor_check_daemon(&d);
-	if (doctor_check_config(&d)) {
-		doctor_check_certificate(&d);
-		doctor_check_files(&d);
-		doctor_check_providers(&d);
-	}
-	doctor_check_store(&d);
+	if (ctx->config)
+		check_all(&d);
+	else
+		doctor_tell(&d, FINDING_PROBLEM, "config",
+			    "it says where daemon and store are: correct it, or " DOCTOR_MAY_NOT,
+			    "%s", ctx->fault);
 	if (!ctx->args->json)
 		put(d.target.out, "\n%d ok, %d to look at, %d wrong\n", d.n_found[FINDING_OK],
 		    d.n_found[FINDING_WARNING], d.n_found[FINDING_PROBLEM]);

@@ -36,6 +36,9 @@ enum ctl_exit cmd_reload(const struct context *ctx)
 	json_t *object;
 	int r;
 
+	if (!ctx->config)
+		return ctl_fail(CTL_FAILED, "%s; riskhookd was not asked, its configuration stays",
+				ctx->fault);
 	r = client_post_admin(ctx->config->admin.socket, "/v1/reload", SLICE_NULL, &answer, &e);
 	if (r < 0) {
 		code = ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);

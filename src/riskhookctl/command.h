@@ -33,8 +33,8 @@ enum command_needs {
 };
 
 struct context {
-	const struct config *config; /* NULL for NEEDS_NOTHING */
-	const char *fault;           /* NEEDS_PLACES: what is wrong in the rest, or NULL */
+	const struct config *config; /* NULL for NEEDS_NOTHING, and when only `fault` is known */
+	const char *fault;           /* NEEDS_PLACES: what is wrong in the configuration, or NULL */
 	const struct arguments *args;
 };
 
@@ -42,7 +42,7 @@ struct command {
 	const char *name;
 	enum ctl_exit (*run)(const struct context *ctx);
 	enum command_needs needs;
-	bool tells_fault;    /* finds out about it by itself; otherwise main() warns */
+	bool tells_fault;    /* itself, even without a configuration; otherwise main() does */
 	const char *offline; /* options with which no configuration is needed, or NULL */
 	int min_operands, max_operands;
 	const char *operands; /* for the usage line, "" when there are none */

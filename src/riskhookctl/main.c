@@ -132,10 +132,12 @@ static enum ctl_exit run_command(const struct command *command, const struct arg
 	if (code != CTL_OK)
 		return code;
 	if (wants_config(command, args)) {
-		if (load_config(command, args->config, &config, &fault, &e) < 0)
+		int r = load_config(command, args->config, &config, &fault, &e);
+
+		if (r < 0 && !command->tells_fault)
 			return ctl_fail(CTL_FAILED, "%s", e.text);
 		ctx.config = config;
-		ctx.fault = fault.text[0] ? fault.text : NULL;
+		ctx.fault = r < 0 ? e.text : fault.text[0] ? fault.text : NULL;
 	}
 	return command->run(&ctx);
 }

@@ -68,10 +68,16 @@ def test_reload_says_it_once(broken):
 def test_nobody_asks_another_store_than_was_meant(make_daemon, text):
     daemon = make_daemon(start=False)
     where = break_configuration(daemon, text)
-    for command in ("events", "status", "doctor"):
+    for command in ("events", "status", "reload"):
         result = daemon.ctl(command)
         assert (result.code, result.out) == (FAILED, "")
         assert result.err.startswith(f"riskhookctl: {where}: unknown")
+    assert "riskhookd was not asked" in result.err
+    result = daemon.ctl("doctor", "--json")
+    (found,) = map(json.loads, result.out.splitlines())
+    assert result.code == FAILED and result.err == ""
+    assert (found["check"], found["level"]) == ("config", "problem")
+    assert found["finding"].startswith(where)
 
 
 def test_a_store_that_the_daemon_does_not_use(make_daemon):
