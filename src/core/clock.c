@@ -5,7 +5,7 @@
 
 #include "util/units.h"
 
-/* clock_gettime() cannot fail for these two clocks on Linux */
+/* clock_gettime() cannot fail for these clocks on Linux */
 static int64_t read_us(clockid_t clock)
 {
 	struct timespec ts = {0};
@@ -17,6 +17,11 @@ static int64_t read_us(clockid_t clock)
 int64_t clock_now_us(void)
 {
 	return read_us(CLOCK_REALTIME);
+}
+
+struct clock_reading clock_read(void)
+{
+	return (struct clock_reading){read_us(CLOCK_REALTIME), read_us(CLOCK_BOOTTIME)};
 }
 
 int64_t clock_monotonic_ms(void)

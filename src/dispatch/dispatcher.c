@@ -160,7 +160,7 @@ static void save_ended(struct dispatcher *d, struct list *ended)
 	while ((link = list_pop(ended)) != NULL) {
 		struct running *running = running_of(link);
 
-		running_conclude(running, clock_now_us(), random_below(UINT64_MAX));
+		running_conclude(running, &d->pace.clock, clock_read(), random_below(UINT64_MAX));
 		slot_of(running)->n_held--; /* room for another one while this is committed */
 		save(d, running);
 	}
@@ -411,6 +411,7 @@ int dispatcher_new(struct config *config, struct store *store, struct dispatcher
 	d->accepted = config_ref(config);
 	d->store = store;
 	d->must_refresh = true;
+	steady_init(&d->pace.clock, clock_read());
 	d->is_catching_up = calloc(config->n_handlers + 1, sizeof(bool));
 	inbox_init(&d->inbox);
 	list_init(&d->slots);

@@ -6,8 +6,7 @@
 #include "util/err.h"
 #include "util/units.h"
 
-#define CLOCK_STEP_US US_PER_S /* less is waited out */
-#define TIMER_MAX_MS  60000    /* due times follow the wall clock, which may be set meanwhile */
+#define TIMER_MAX_MS 60000 /* due times follow the wall clock, which may be set meanwhile */
 
 void pace_wake_at(struct pace *pace, int64_t at_ms)
 {
@@ -26,14 +25,12 @@ void pace_wake_when_due(struct pace *pace, int64_t due_at)
 
 bool pace_clock_went_back(struct pace *pace)
 {
-	int64_t skew_us = clock_now_us() - clock_monotonic_us();
-	int64_t back_us = pace->skew_us - skew_us;
+	int64_t set_us = steady_look(&pace->clock, clock_read());
 
-	pace->skew_us = skew_us;
-	if (back_us < CLOCK_STEP_US)
+	if (set_us >= 0)
 		return false;
 	log_notice("the clock was set back by %lld s, deliveries that waited are due now",
-		   (long long)(back_us / US_PER_S));
+		   (long long)(-set_us / US_PER_S));
 	return true;
 }
 

@@ -9,10 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "core/steady_clock.h"
+
 #define PACE_STORE_RETRY_MS 1000 /* after the store has failed */
 
 struct pace {
-	int64_t skew_us;           /* how far the wall clock was ahead of the monotonic one */
+	struct steady_clock clock;
 	int64_t next_ms;           /* the next round comes no later */
 	int64_t store_retry_at_ms; /* do not ask the store before; 0: it works */
 };

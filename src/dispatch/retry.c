@@ -58,7 +58,7 @@ int64_t retry_delay_ms(const struct handler_config *handler, int attempt, uint64
 
 static bool is_over(const struct handler_config *handler, const struct retry_question *q)
 {
-	return q->now_us - q->since_us >= handler->retry_for_ms * US_PER_MS;
+	return q->passed_us >= handler->retry_for_ms * US_PER_MS;
 }
 
 static struct retry_verdict again_later(const struct handler_config *handler,

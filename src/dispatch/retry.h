@@ -43,11 +43,10 @@ int64_t retry_delay_ms(const struct handler_config *handler, int attempt, uint64
 
 struct retry_question {
 	enum attempt_outcome outcome;
-	int attempt;      /* number of the attempt that has ended, from 1 */
-	int64_t since_us; /* `retry_for` counts from here */
-	int64_t now_us;
-	int64_t after_ms; /* what the handler asked for, or RETRY_AFTER_NONE */
-	uint64_t random;  /* as for retry_delay_ms() */
+	int attempt;       /* number of the attempt that has ended, from 1 */
+	int64_t passed_us; /* of `retry_for` */
+	int64_t after_ms;  /* what the handler asked for, or RETRY_AFTER_NONE */
+	uint64_t random;   /* as for retry_delay_ms() */
 };
 
 struct retry_verdict {

@@ -59,17 +59,17 @@ struct running *running_of(struct list *link)
 	return container_of(attempt, struct running, attempt);
 }
 
-static struct retry_verdict decide(const struct running *running, int64_t now_us, uint64_t random)
+static struct retry_verdict decide(const struct running *running, const struct steady_clock *clock,
+				   struct clock_reading now, uint64_t random)
 {
 	const struct job *job = running->attempt.job;
+	/* A delivery whose first attempt came late, because the daemon or the consumer was away for
+	 * long, shall not be given up for that: its time begins with the attempt. */
+	int64_t since_us = job->first_attempt_at ? job->first_attempt_at : running->started_at;
 	struct retry_question question = {
 		.outcome = running->attempt.result.outcome,
 		.attempt = job->attempt,
-		/* A delivery whose first attempt came late, because the daemon or the consumer was
-		 * away for long, shall not be given up for that: its time begins with the attempt.
-		 */
-		.since_us = job->first_attempt_at ? job->first_attempt_at : running->started_at,
-		.now_us = now_us,
+		.passed_us = steady_passed(clock, since_us, now),
 		.after_ms = running->attempt.result.after_ms,
 		.random = random,
 	};
@@ -77,10 +77,11 @@ static struct retry_verdict decide(const struct running *running, int64_t now_us
 	return retry_decide(running->handler, &question);
 }
 
-void running_conclude(struct running *running, int64_t now_us, uint64_t random)
+void running_conclude(struct running *running, const struct steady_clock *clock,
+		      struct clock_reading now, uint64_t random)
 {
 	const struct attempt_result *result = &running->attempt.result;
-	struct retry_verdict verdict = decide(running, now_us, random);
+	struct retry_verdict verdict = decide(running, clock, now, random);
 
 	/* the array is large enough for both parts */
 	(void)snprintf(running->reason, sizeof(running->reason), "%s%s", result->reason,
@@ -92,8 +93,8 @@ void running_conclude(struct running *running, int64_t now_us, uint64_t random)
 		.attempt = running->attempt.job->attempt,
 		.outcome = result->outcome,
 		.state = verdict.state,
-		.now = now_us,
-		.due_at = now_us + verdict.delay_ms * US_PER_MS,
+		.now = now.wall_us,
+		.due_at = now.wall_us + verdict.delay_ms * US_PER_MS,
 		.code = result->code,
 		.signal = result->signal,
 		.reason = slice_of(running->reason),

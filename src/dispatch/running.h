@@ -9,6 +9,7 @@
 #pragma once
 
 #include "core/config.h"
+#include "core/steady_clock.h"
 #include "dispatch/attempt.h"
 #include "dispatch/retry.h"
 #include "store/queue.h"
@@ -41,11 +42,13 @@ struct running *running_of(struct list *link);
 
 /**
  * running_conclude() - decide on the delivery's next state and fill in `finish`
+ * @clock:  says what has passed of `retry_for`
  * @random: for the retry's delay
  *
  * Once for each result: a finish op that fails is submitted again as it is.
  */
-void running_conclude(struct running *running, int64_t now_us, uint64_t random);
+void running_conclude(struct running *running, const struct steady_clock *clock,
+		      struct clock_reading now, uint64_t random);
 
 /* count it, and write the one line for the log; after the commit */
 void running_report(const struct running *running);

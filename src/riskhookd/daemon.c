@@ -204,6 +204,7 @@ static int start(struct daemon *d, struct error *e)
 		return r;
 	d->reminder =
 		(struct reminder){.gate = d->gate, .listener = d->listener, .store = d->store};
+	steady_init(&d->reminder.clock, clock_read());
 	config_wipe_secrets(d->config);
 	return 0;
 }

@@ -14,6 +14,7 @@
 
 #define INTERVAL_MS 60000
 #define SAVE_BATCH  256
+#define STEP_US     (60 * US_PER_S) /* of the clock; nobody needs to look at less */
 
 struct recall {
 	struct watch *watch;
@@ -72,6 +73,16 @@ static void warn_of_credentials(const struct intake *in, int64_t now_us)
 	}
 }
 
+static void warn_of_clock(struct steady_clock *clock)
+{
+	int64_t set_us = steady_look(clock, clock_read());
+
+	if (set_us >= STEP_US)
+		log_warning("the clock was set forward by %" PRId64 " s; if it is wrong, set it "
+			    "right within a day: until then nothing is erased or given up for it",
+			    (int64_t)(set_us / US_PER_S));
+}
+
 void reminder_save(struct reminder *r)
 {
 	struct use uses[SAVE_BATCH];
@@ -94,6 +105,7 @@ int64_t reminder_run(struct reminder *r)
 	struct intake *in = gate_ref(r->gate);
 	int64_t wait_ms = INTERVAL_MS;
 
+	warn_of_clock(&r->clock);
 	warn_of_credentials(in, now_us);
 	warn_of_end(&r->certificate, listener_not_after(r->listener), now_us, "the TLS certificate",
 		    "renew it, then run: riskhookctl reload");

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What somebody should be reminded of in time: credentials and certificates that end, endpoints
- * that have fallen silent; and the memory of when each was last used
+ * that have fallen silent, a clock that was set forward; and the memory of when each was last used
  *
  * Threads: main.
  */
@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "core/ending.h"
+#include "core/steady_clock.h"
 #include "util/err.h"
 
 struct gate;
@@ -20,6 +21,7 @@ struct reminder {
 	struct gate *gate; /* borrowed, as all of these */
 	struct listener *listener;
 	struct store *store;
+	struct steady_clock clock;
 	struct ending_memory certificate;
 	int64_t save_at_ms; /* clock_monotonic_ms(); not before */
 };

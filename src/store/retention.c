@@ -11,6 +11,7 @@
 #include "core/log.h"
 #include "core/metric_family.h"
 #include "core/metrics.h"
+#include "core/steady_clock.h"
 #include "store/checkpoint.h"
 #include "store/erase.h"
 #include "util/thread.h"
@@ -32,6 +33,7 @@ struct retention {
 	pthread_t thread;
 
 	/* owned by the thread */
+	struct steady_clock clock; /* says what is old enough */
 	struct reader *reader;
 	struct erase_search search[ERASE_CATEGORIES];
 	bool is_in_wal; /* what was erased */
@@ -85,7 +87,8 @@ static int64_t commit(struct retention *k, struct erase_op *op)
 /* everything of one category that is old enough. Return: how many, or a negative errno. */
 static int64_t erase_category(struct retention *k, int category)
 {
-	int64_t before = clock_now_us() - k->age_ms[category] * US_PER_MS, total = 0;
+	int64_t now = steady_now(&k->clock, clock_read());
+	int64_t before = now - k->age_ms[category] * US_PER_MS, total = 0;
 	int more = k->age_ms[category] > 0;
 
 	while (more > 0) {
@@ -108,7 +111,7 @@ static int64_t erase_category(struct retention *k, int category)
 static int64_t erase_others(struct retention *k)
 {
 	struct erase_op op = {.n_items = 0};
-	int64_t now = clock_now_us();
+	int64_t now = steady_now(&k->clock, clock_read());
 
 	if (k->quarantine_age_ms > 0)
 		op.quarantine_before = now - k->quarantine_age_ms * US_PER_MS;
@@ -121,8 +124,10 @@ static int64_t erase_others(struct retention *k)
 
 static int64_t pass(struct retention *k)
 {
-	int64_t total = 0, n = erase_others(k);
+	int64_t total = 0, n;
 
+	(void)steady_look(&k->clock, clock_read()); /* main warns of a step (riskhookd/reminder) */
+	n = erase_others(k);
 	for (int i = 0; n >= 0 && i < ERASE_CATEGORIES; i++) {
 		n = erase_category(k, i);
 		total += MAX_OF(n, 0);
@@ -187,6 +192,7 @@ int retention_start(const struct config *config, struct store *store,
 	if (!k)
 		return error_set(e, -ENOMEM, "out of memory");
 	set_ages(k, &config->store);
+	steady_init(&k->clock, clock_read());
 	if (!k->pass_ms) {
 		free(k);
 		return 0;

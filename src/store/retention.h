@@ -4,7 +4,8 @@
  *
  * A thread of its own looks for what may go, on a reading connection, and hands the store thread
  * small transactions, each when no event waits for a commit. After a pass that erased something the
- * WAL is emptied. There is no thread when the configuration keeps everything.
+ * WAL is emptied. A step of the clock forwards makes nothing old enough for a day
+ * (core/steady_clock). There is no thread when the configuration keeps everything.
  *
  * Threads: from one.
  */

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A wall clock that is set: deliveries wait as long as they were told to, and not for a time that
-comes again after hours; retention forgets nothing, and
-what a provider said is not believed for longer."""
+comes again after hours; nothing is erased or given up before its time, and what a provider said is
+not believed for longer."""
 
 import pytest
 
@@ -60,6 +60,54 @@ def test_a_clock_that_is_set_forward_loses_nothing(make, clock):
     daemon.delivery(seq, "later", "done")
 
 
+def test_a_clock_that_is_set_forward_ends_no_retry_for(make_daemon, folder, clock):
+    """Both what began before the step and what began after it; the log says what to do."""
+    answer = lambda consumer, delivery: \
+        retry(delivery, after=1) if delivery["attempt"] < 3 else ok(delivery)
+    with Consumer(folder / "consumer.sock", answer) as consumer:
+        daemon = make_daemon({"handler later": {"type": "unix", "socket": consumer.path,
+                                                "retry_for": "1h"}},
+                             environment={"LD_PRELOAD": str(PRELOADS[1]),
+                                          "RISKHOOK_CLOCK": str(clock.path)})
+        before = daemon.stored(body())
+        consumer.wait_for(1)
+        clock.jump(5 * HOUR)
+        after = daemon.stored(body())
+        daemon.delivery(before, "later", "done")
+        daemon.delivery(after, "later", "done")
+    daemon.ctl("reload")
+    assert wait_until(lambda: "the clock was set forward by 18000 s" in daemon.log())
+
+
+def test_what_began_while_the_clock_was_ahead_is_given_up_in_time(make_daemon, folder, clock):
+    answer = lambda consumer, delivery: retry(delivery)
+    with Consumer(folder / "consumer.sock", answer) as consumer:
+        daemon = make_daemon({"handler later": {"type": "unix", "socket": consumer.path,
+                                                "retry_for": "2s", "retry_initial": "100ms"}},
+                             environment={"LD_PRELOAD": str(PRELOADS[1]),
+                                          "RISKHOOK_CLOCK": str(clock.path)})
+        clock.jump(5 * HOUR)
+        seq = daemon.stored(body())
+        assert daemon.delivery(seq, "later", "dead")["attempts"] > 1
+
+
+def test_retention_erases_nothing_for_a_clock_that_was_set_forward(make_daemon, clock):
+    """Only a start believes it."""
+    daemon = make_daemon({"store": {"retention": "1h", "retention_case": "2s"}},
+                         environment={"LD_PRELOAD": str(PRELOADS[1]),
+                                      "RISKHOOK_CLOCK": str(clock.path)})
+    seq = daemon.stored(body())
+    daemon.post(b"no JSON")
+    case = daemon.stored(body("decision_update"))
+    clock.jump(5 * HOUR)
+    # time that really passes does count; the pass that sees it has looked at the others before
+    wait_until(lambda: daemon.show(case)["erased_at"], timeout=30, what="what is old is erased")
+    assert daemon.show(seq)["erased_at"] is None
+    assert daemon.value("SELECT count(*) FROM quarantine") == 1
+    daemon.restart()
+    wait_until(lambda: daemon.show(seq)["erased_at"], timeout=30, what="the other is erased, too")
+
+
 def test_retention_forgets_no_event_when_the_clock_was_set_back(make_daemon, clock):
     """The event from before the step gets old only after those that came later."""
     daemon = make_daemon({"store": {"retention": "30s"}},
@@ -69,9 +117,11 @@ def test_retention_forgets_no_event_when_the_clock_was_set_back(make_daemon, clo
     clock.jump(-HOUR)
     after = daemon.stored(body())
     clock.jump(60)
+    daemon.restart()  # which believes the clock at once
     wait_until(lambda: daemon.show(after)["erased_at"], timeout=30, what="the later one is erased")
     assert daemon.show(before)["erased_at"] is None
     clock.jump(HOUR)
+    daemon.restart()
     wait_until(lambda: daemon.show(before)["erased_at"], timeout=30, what="both are erased")
 
 
