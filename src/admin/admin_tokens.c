@@ -32,10 +32,11 @@ static void revoke_chosen(const struct admin_subject *subject, struct token_revo
 	int r;
 
 	op->op.kind = STORE_OP_TOKEN_REVOKE;
-	op->now = op->choice.until = clock_now_us();
+	op->now = clock_now_us();
 	(void)tokens_revoke(subject->tokens, &op->choice); /* what is on disk counts below */
 	r = store_submit_wait(subject->store, &op->op);
-	/* once more: one that was issued before was perhaps committed in between */
+	/* Once more: some that were issued before were perhaps committed in between. One that was
+	 * issued in the moment since then goes, too, and its client fetches another. */
 	(void)tokens_revoke(subject->tokens, &op->choice);
 	if (r < 0) {
 		admin_answer_error(answer, MHD_HTTP_SERVICE_UNAVAILABLE,

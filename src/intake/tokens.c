@@ -168,8 +168,6 @@ enum token_state tokens_find(struct tokens *t, const struct sha256 *digest,
 
 static bool is_chosen(const struct token *token, const struct token_choice *choice)
 {
-	if (token->issued_at > choice->until)
-		return false;
 	if (choice->has_id && memcmp(token->digest.bytes, choice->id, TOKEN_ID_BYTES) != 0)
 		return false;
 	return slice_is_empty(choice->credential) ||

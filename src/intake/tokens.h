@@ -37,12 +37,12 @@ struct token {
 	int64_t issued_at, expires_at;
 };
 
-/* which tokens shall open nothing any more; those that are issued later are not meant */
+/* Which tokens shall open nothing any more: of what is there at that moment. Never by time, since
+ * the clock may have been set in between. */
 struct token_choice {
 	struct slice credential; /* name; empty: any */
 	unsigned char id[TOKEN_ID_BYTES];
 	bool has_id;
-	int64_t until; /* issued_at at most */
 };
 
 enum token_state {

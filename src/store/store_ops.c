@@ -202,8 +202,10 @@ static int run_token_revoke(struct writer *w, struct store_op *base)
 	struct slice id = slice_make((const char *)choice->id, choice->has_id ? TOKEN_ID_BYTES : 0);
 	int r;
 
-	r = writer_do(w, TOKEN_REVOKE, "iitb", op->now, choice->until, choice->credential, id);
+	r = writer_do(w, TOKEN_REVOKE, "iitb", op->now, INT64_MAX, choice->credential, id);
 	op->n_revoked = sqlite3_changes(w->db);
+	if (r == 0)
+		r = writer_do(w, TOKEN_REVOKE, "iitb", INT64_MIN, op->now, choice->credential, id);
 	return r;
 }
 

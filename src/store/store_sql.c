@@ -142,7 +142,7 @@ const char *const store_sql[STATEMENTS] = {
 		"DELETE FROM tokens WHERE rowid IN (SELECT rowid FROM tokens"
 		" WHERE endpoint = ?1 AND credential = ?2 ORDER BY rowid DESC LIMIT -1 OFFSET ?3)",
 	[TOKEN_REVOKE] =
-		"DELETE FROM tokens WHERE expires_at > ?1 AND issued_at <= ?2"
+		"DELETE FROM tokens WHERE expires_at > ?1 AND expires_at <= ?2"
 		" AND (?3 = '' OR credential = ?3)"
 		" AND (?4 = x'' OR substr(token_sha256, 1, length(?4)) = ?4)",
 };

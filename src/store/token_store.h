@@ -25,8 +25,8 @@ struct token_revoke_op {
 	struct token_choice choice;
 	int64_t now; /* us */
 
-	/* result */
-	int64_t n_revoked; /* of those that had not expired */
+	/* result; what had expired goes too, as the clock may be wrong, but does not count */
+	int64_t n_revoked;
 };
 
 /* all that are remembered, oldest first, into @tokens. Return: 0, or a negative errno. */

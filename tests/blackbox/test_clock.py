@@ -3,10 +3,12 @@
 comes again after hours; nothing is erased or given up before its time, and what a provider said is
 not believed for longer."""
 
+import hashlib
+
 import pytest
 
 from chaos.world import HOUR, PRELOADS, Clock, can_preload
-from lib.client import bearer
+from lib.client import basic, bearer
 from lib.config import write_secret
 from lib.consumer import Consumer, ok, retry
 from lib.events import body
@@ -123,6 +125,34 @@ def test_retention_forgets_no_event_when_the_clock_was_set_back(make_daemon, clo
     clock.jump(HOUR)
     daemon.restart()
     wait_until(lambda: daemon.show(before)["erased_at"], timeout=30, what="both are erased")
+
+
+@pytest.mark.parametrize("step", [-HOUR, 5 * HOUR], ids=["back", "forward"])
+@pytest.mark.parametrize("choice", ["id", "credential"])
+def test_a_token_is_revoked_whatever_the_clock_says(make_daemon, clock, step, choice):
+    """Set back, the token was issued in the future; set forward, it has expired until the clock is
+    right again."""
+    def prepare(daemon):
+        write_secret(daemon.folder / "oauth-secret", "a-secret-of-the-client\n")
+        daemon.secrets.append("a-secret-of-the-client")
+        return {"credential oauth": {"endpoint": "riskos", "type": "oauth_client",
+                                     "client_id": "client", "client_secret_file": "oauth-secret"}}
+    daemon = make_daemon(prepare=prepare, environment={"LD_PRELOAD": str(PRELOADS[1]),
+                                                       "RISKHOOK_CLOCK": str(clock.path)})
+    response = daemon.post(b"grant_type=client_credentials", path="/oauth/token",
+                           auth=basic("client", "a-secret-of-the-client"),
+                           headers={"Content-Type": "application/x-www-form-urlencoded"})
+    token = response.json()["access_token"]
+    daemon.secrets.append(token)
+    assert daemon.post(body(), auth=bearer(token)).status == 200
+    clock.jump(step)
+    chosen = ["--credential", "oauth"] if choice == "credential" else \
+        [hashlib.sha256(token.encode()).hexdigest()[:12]]
+    daemon.ctl("token", "revoke", *chosen)
+    clock.jump(-step)
+    assert daemon.post(body(), auth=bearer(token)).status == 401
+    daemon.restart()
+    assert daemon.post(body(), auth=bearer(token)).status == 401
 
 
 def test_what_a_provider_said_does_not_live_longer(make_daemon, certificate, clock):
