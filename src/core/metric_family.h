@@ -38,7 +38,8 @@ struct series;
 	ROW(ENDPOINT_REQUESTS, "riskhook_endpoint_requests_total", counter, "endpoint", "code",    \
 	    "requests answered, by endpoint and HTTP status; of no endpoint: (none)")              \
 	ROW(ENDPOINT_AUTH, "riskhook_endpoint_auth_total", counter, "endpoint", "outcome",         \
-	    "credentials checked: accepted, missing, wrong, expired or throttled")                 \
+	    "credentials checked: accepted, missing, wrong, expired, insufficient_scope or "       \
+	    "throttled")                                                                           \
 	ROW(EVENTS, "riskhook_events_total", counter, "type", "category",                          \
 	    "events stored, by canonical type (of types that are not known: other) and category")  \
 	ROW(ENDPOINT_SILENCE, "riskhook_endpoint_last_event_age_seconds", computed, "endpoint",    \

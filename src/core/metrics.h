@@ -25,7 +25,7 @@ struct buf;
 	ROW(EVENTS_QUARANTINED, "riskhook_events_quarantined_total", counter,                      \
 	    "bodies that are not one JSON object")                                                 \
 	ROW(AUTH_FAILURES, "riskhook_auth_failures_total", counter,                                \
-	    "requests with a missing or wrong credential")                                         \
+	    "requests with a missing or wrong credential, or a token without its scope")           \
 	ROW(AUTH_THROTTLED, "riskhook_auth_throttled_total", counter,                              \
 	    "requests refused for too many failed credentials from their address")                 \
 	ROW(TOKENS_ISSUED, "riskhook_tokens_issued_total", counter, "OAuth 2.0 tokens issued")     \
@@ -38,7 +38,7 @@ struct buf;
 	ROW(PROVIDER_FAILURES, "riskhook_provider_failures_total", counter,                        \
 	    "requests to identity providers that failed")                                          \
 	ROW(REFUSED, "riskhook_requests_refused_total", counter,                                   \
-	    "requests answered 403, 404, 405, 413 or 415")                                         \
+	    "requests answered 404, 405, 413 or 415, or 403 for their address")                    \
 	ROW(UNAVAILABLE, "riskhook_requests_unavailable_total", counter, "requests answered 503")  \
 	ROW(TIMEOUTS, "riskhook_requests_timeout_total", counter,                                  \
 	    "connections cut off because a request took too long")                                 \

@@ -22,6 +22,7 @@ static const char *const auth_words[OUTCOMES] = {
 	[OUTCOME_NO_CREDENTIAL] = "missing",
 	[OUTCOME_WRONG_CREDENTIAL] = "wrong",
 	[OUTCOME_EXPIRED_CREDENTIAL] = "expired",
+	[OUTCOME_INSUFFICIENT_SCOPE] = "insufficient_scope",
 	[OUTCOME_THROTTLED] = "throttled",
 };
 

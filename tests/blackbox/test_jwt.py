@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from lib import metrics
 from lib.client import bearer
 from lib.config import write_secret
 from lib.daemon import run
@@ -120,6 +121,20 @@ def test_a_scope_that_is_missing_is_403_and_says_which(daemon, keys):
     assert challenge.startswith("Bearer ") and 'error="insufficient_scope"' in challenge
     assert 'scope="riskos.events"' in challenge
     assert "scope" in response.json()["detail"]
+
+
+def test_a_scope_that_is_missing_is_counted_as_a_failure(daemon, keys):
+    before = metrics.read(daemon)
+    post(daemon, keys.rsa.token({"scope": None}))
+    now = metrics.read(daemon)
+
+    def change(name, **labels):
+        return now.value(name, **labels) - before.value(name, **labels)
+    assert change("riskhook_auth_failures_total") == 1
+    assert change("riskhook_requests_refused_total") == 0
+    auth = [change("riskhook_endpoint_auth_total", endpoint="jwt", outcome=outcome)
+            for outcome in ("accepted", "insufficient_scope")]
+    assert auth == [0, 1]
 
 
 # Hostile ones
