@@ -39,8 +39,9 @@ struct channel_ops {
 	/* after poll(). Return: SESSION_OK, or SESSION_E_CLOSED: the other side has ended. */
 	int (*on_watched)(struct channel *c, const struct pollfd *fds);
 
-	/* end it, at once if @at_once; may write a clause into `why`, which says why already */
-	void (*close)(struct channel *c, bool at_once);
+	/* end it, with less patience if @is_abort, since the daemon is about to end; may write a
+	 * clause into `why`, which says why already */
+	void (*close)(struct channel *c, bool is_abort);
 };
 
 struct channel {

@@ -430,8 +430,10 @@ int dispatcher_new(struct config *config, struct store *store, struct dispatcher
 	return 0;
 }
 
+/* nothing is under way: the abort tells all of them to end, so that no one waits for another */
 static void stop_handlers(struct dispatcher *d)
 {
+	for_each_slot(link, d) slot_abort(slot_at(link));
 	for_each_slot(link, d) slot_stop(slot_at(link));
 }
 

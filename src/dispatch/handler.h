@@ -74,7 +74,8 @@ void handler_expect(struct handler *handler);
  * comes back as ATTEMPT_DEAD, and nothing runs. */
 void handler_submit(struct handler *handler, struct attempt *attempt);
 
-/* end what is under way at once: each attempt is done as ATTEMPT_INTERRUPTED */
+/* end what is under way, and what only waits for more: each attempt is done as ATTEMPT_INTERRUPTED,
+ * and programs have little time to clean up (dispatch/exec.h) */
 void handler_abort(struct handler *handler);
 
 /* join the threads; nothing may be under way. Does nothing when it was not started. */

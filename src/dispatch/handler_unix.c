@@ -49,9 +49,9 @@ static int open_channel(struct channel *c)
 	return 0;
 }
 
-static void close_channel(struct channel *c, bool at_once)
+static void close_channel(struct channel *c, bool is_abort)
 {
-	(void)at_once;
+	(void)is_abort;
 	c->read_fd = fd_close(c->read_fd);
 	c->write_fd = -1;
 }

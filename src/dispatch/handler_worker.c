@@ -185,14 +185,15 @@ static bool wait_for_end(struct worker *worker, int64_t until_ms)
 	}
 }
 
-static void end_program(struct worker *worker, bool at_once)
+/* one that ends by itself ends the wait */
+static void end_program(struct worker *worker, bool is_abort)
 {
-	if (wait_for_end(worker, at_once ? 0 : clock_monotonic_ms() + GRACE_MS))
+	int64_t kill_after_ms = is_abort ? EXEC_ABORT_KILL_AFTER_MS : EXEC_KILL_AFTER_MS;
+
+	if (wait_for_end(worker, clock_monotonic_ms() + GRACE_MS))
 		return;
-	if (!at_once) {
-		child_kill(&worker->child, SIGTERM);
-		(void)wait_for_end(worker, clock_monotonic_ms() + EXEC_KILL_AFTER_MS);
-	}
+	child_kill(&worker->child, SIGTERM);
+	(void)wait_for_end(worker, clock_monotonic_ms() + kill_after_ms);
 	/* the whole group, before the end of its leader is collected and its number is free */
 	child_kill(&worker->child, SIGKILL);
 	(void)wait_for_end(worker, clock_monotonic_ms() + EXEC_KILL_AFTER_MS);
@@ -211,15 +212,16 @@ static void describe_end(struct channel *c, const struct child_end *end)
 			       end->code);
 }
 
-static void close_channel(struct channel *c, bool at_once)
+static void close_channel(struct channel *c, bool is_abort)
 {
 	struct worker *worker = c->own;
 	struct child_end end;
 
-	/* the end of its input asks it to end; what it still writes nobody waits for */
+	/* The end of its input asks it to end. What it still writes nobody reads, but the pipe
+	 * stays until then: SIGPIPE would keep it from cleaning up. */
 	c->write_fd = fd_close(c->write_fd);
+	end_program(worker, is_abort);
 	c->read_fd = fd_close(c->read_fd);
-	end_program(worker, at_once);
 	if (wait_for_end(worker, 0) && child_collect(&worker->child, &end) == 0 && c->is_closed)
 		describe_end(c, &end);
 	for (int i = 0; i < N_WATCHED && read_error(worker); i++)

@@ -5,10 +5,12 @@ import json
 import os
 import re
 import signal
+import time
 
 import pytest
 
 from lib.events import body, body_of_size, encode, envelope
+from lib.settings import scaled
 from lib.waiting import process_is_alive, wait_until
 
 FAST = {"retry_initial": "20ms", "retry_max": "200ms"}
@@ -354,6 +356,46 @@ while True:
     pid = pids(folder)[0]
     daemon.stop()
     assert (folder / "termed").exists() and not process_is_alive(pid)
+
+
+@pytest.mark.parametrize("ends_by", ["input", "TERM", "KILL"])
+def test_a_stop_lets_a_worker_clean_up_what_it_is_at(make_daemon, folder, ends_by):
+    """When stop_timeout is over; as it does a program that is run for each event."""
+    busy = PRELUDE + rf"""
+def on_term(*_):
+    open(folder + "/termed", "w").close()
+    if {ends_by == "TERM"}:
+        os._exit(0)
+signal.signal(signal.SIGTERM, on_term)
+note(json.loads(sys.stdin.readline()))
+sys.stdin.readline()
+open(folder + "/at-end", "w").close()
+while {ends_by != "input"}:
+    time.sleep(0.05)
+"""
+    daemon = make_daemon({"server": {"stop_timeout": "0s"},
+                          "handler w": handler(worker(folder, busy))})
+    seq = daemon.stored(body())
+    wait_until((folder / "seen").exists, what="it is at it")
+    daemon.stop()
+    assert (folder / "at-end").exists() and not process_is_alive(pids(folder)[0])
+    assert (folder / "termed").exists() == (ends_by != "input")
+    assert daemon.query("SELECT state, outcome FROM delivery_log WHERE seq = ?", seq) == \
+        [{"state": "pending", "outcome": "interrupted"}]
+
+
+def test_a_stop_ends_idle_workers_of_all_handlers_at_the_same_time(make_daemon, folder):
+    """A second after SIGTERM, as those that have something to do."""
+    names = [f"w{i}" for i in range(4)]
+    path = worker(folder, STUBBORN)
+    daemon = make_daemon({f"handler {name}": handler(path) for name in names})
+    seq = daemon.stored(body())
+    for name in names:
+        daemon.delivery(seq, name)
+    start = time.monotonic()
+    daemon.stop()
+    assert time.monotonic() - start < scaled(4)
+    assert len(pids(folder)) == 4 and not any(map(process_is_alive, pids(folder)))
 
 
 def test_a_large_payload_and_a_slow_reader(make_daemon, folder):
