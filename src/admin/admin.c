@@ -190,6 +190,7 @@ static const struct route {
 	{"/v1/retry", true, NULL, admin_drive},
 	{"/v1/hold", true, NULL, admin_drive},
 	{"/v1/release", true, NULL, admin_drive},
+	{"/v1/dismiss", true, NULL, admin_drive},
 	{"/v1/replay", true, NULL, admin_drive},
 	{"/v1/reload", true, NULL, admin_reload},
 };

@@ -135,6 +135,7 @@ static unsigned int change(const struct drive *drive, const json_t *request, enu
 		[CHANGE_RETRY] = "retries",
 		[CHANGE_HOLD] = "holds",
 		[CHANGE_RELEASE] = "releases",
+		[CHANGE_DISMISS] = "dismisses",
 	};
 	const json_t *list = json_object_get(request, "deliveries");
 	_cleanup_(freep)
@@ -179,6 +180,12 @@ static unsigned int run_release(const struct drive *drive, const json_t *request
 				json_t **ret_answer)
 {
 	return change(drive, request, CHANGE_RELEASE, ret_answer);
+}
+
+static unsigned int run_dismiss(const struct drive *drive, const json_t *request,
+				json_t **ret_answer)
+{
+	return change(drive, request, CHANGE_DISMISS, ret_answer);
 }
 
 /* Return: false when a value is of the wrong kind */
@@ -235,8 +242,9 @@ static const struct action {
 	const char *path;
 	unsigned int (*run)(const struct drive *drive, const json_t *request, json_t **ret_answer);
 } actions[] = {
-	{"/v1/pause", run_pause}, {"/v1/resume", run_resume},   {"/v1/retry", run_retry},
-	{"/v1/hold", run_hold},   {"/v1/release", run_release}, {"/v1/replay", run_replay},
+	{"/v1/pause", run_pause},   {"/v1/resume", run_resume},   {"/v1/retry", run_retry},
+	{"/v1/hold", run_hold},     {"/v1/release", run_release}, {"/v1/dismiss", run_dismiss},
+	{"/v1/replay", run_replay},
 };
 
 static const struct action *find(const char *path)

@@ -68,7 +68,7 @@ struct series;
 	ROW(HANDLER_DURATION, "riskhook_handler_attempt_duration_seconds", durations, "handler",   \
 	    NULL, "time from an attempt's beginning to its result")                                \
 	ROW(HANDLER_QUEUE, "riskhook_handler_queue_deliveries", computed, "handler", "state",      \
-	    "deliveries in the store that are not done, by state")                                 \
+	    "deliveries in the store that are neither done nor dismissed, by state")               \
 	ROW(HANDLER_OLDEST, "riskhook_handler_oldest_pending_age_seconds", computed, "handler",    \
 	    NULL, "age of the oldest delivery that is pending; 0 without one")
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * pause, resume, retry, hold, release: what operators do to handlers and deliveries
+ * pause, resume, retry, hold, release, dismiss: what operators do to handlers and deliveries
  */
 #include "core/config.h"
 #include "riskhookctl/ask.h"
@@ -48,6 +48,7 @@ struct change {
 	const char *path;
 	const char *verb;          /* "will be retried" */
 	enum delivery_state state; /* that --handler looks for */
+	bool is_dismissal;         /* --state may name another one, --handler one that is gone */
 	json_t *batch;
 	int64_t last; /* the highest delivery of the batch */
 	int64_t n_changed, n_refused;
@@ -58,7 +59,8 @@ static void print_refusal(const struct change *change, long long delivery, const
 {
 	if (!state)
 		put(stderr, "riskhookctl: delivery %lld does not exist\n", delivery);
-	else if (change->state == DELIVERY_DEAD && strcmp(state, "dead") == 0)
+	else if (!change->is_dismissal && strcmp(state, "dead") == 0 &&
+		 change->state == DELIVERY_DEAD)
 		put(stderr, /* otherwise the daemon would have done it */
 		    "riskhookctl: delivery %lld is dead and stays so: its body was erased by "
 		    "[store] retention\n",
@@ -140,7 +142,8 @@ static enum ctl_exit change_handler(struct change *change)
 	_cleanup_(reader_closep)
 	struct reader *reader = NULL;
 	const char *handler = change->ctx->args->handler;
-	enum ctl_exit code = drive_check_handler(change->ctx, handler);
+	enum ctl_exit code =
+		change->is_dismissal ? CTL_OK : drive_check_handler(change->ctx, handler);
 	bool is_terminal = isatty(STDERR_FILENO);
 	int64_t before;
 	int r;
@@ -212,6 +215,23 @@ enum ctl_exit cmd_release(const struct context *ctx)
 					      .verb = "released",
 					      .state = DELIVERY_HELD,
 				      });
+}
+
+enum ctl_exit cmd_dismiss(const struct context *ctx)
+{
+	const char *state = ctx->args->state;
+	struct change change = {
+		.path = "/v1/dismiss",
+		.verb = "dismissed",
+		.state = DELIVERY_DEAD,
+		.is_dismissal = true,
+	};
+
+	if (state && strcmp(state, delivery_state_name(DELIVERY_PENDING)) == 0)
+		change.state = DELIVERY_PENDING;
+	if (state && strcmp(state, delivery_state_name(DELIVERY_HELD)) == 0)
+		change.state = DELIVERY_HELD;
+	return change_deliveries(ctx, change);
 }
 
 enum ctl_exit cmd_hold(const struct context *ctx)

@@ -78,6 +78,7 @@ enum ctl_exit cmd_resume(const struct context *ctx);
 enum ctl_exit cmd_retry(const struct context *ctx);
 enum ctl_exit cmd_hold(const struct context *ctx);
 enum ctl_exit cmd_release(const struct context *ctx);
+enum ctl_exit cmd_dismiss(const struct context *ctx);
 
 /* cmd_replay.c */
 enum ctl_exit cmd_replay(const struct context *ctx);

@@ -192,6 +192,22 @@ const struct command commands[] = {
 		.example = "riskhookctl release 812",
 	},
 	{
+		.name = "dismiss",
+		.run = cmd_dismiss,
+		.needs = NEEDS_PLACES,
+		.max_operands = INT_MAX,
+		.operands = "[DELIVERY...]",
+		.accepts = "handler state json",
+		.help = "give deliveries up that nobody will make any more",
+		.details =
+			"Pending and held ones become dead; of dead ones, nobody is reminded "
+			"any more.\nWith --handler every dead delivery of that handler, which may "
+			"be gone from the\nconfiguration, or with --state its pending or held "
+			"ones.",
+		.example = "riskhookctl dismiss 812\n"
+			   "  riskhookctl dismiss --handler gone --state pending",
+	},
+	{
 		.name = "quarantine",
 		.run = cmd_quarantine,
 		.needs = NEEDS_PLACES,

@@ -50,7 +50,7 @@ static int on_gauge(const struct queue_gauge *gauge, void *arg)
 
 	if (gauge->state == DELIVERY_DEAD)
 		doctor_tell(d, FINDING_WARNING, "handler",
-			    "riskhookctl deliveries --state dead tells why",
+			    "riskhookctl deliveries --state dead tells why; retry or dismiss them",
 			    "%s: %" PRId64 " %s given up", gauge->handler, gauge->n,
 			    PLURAL(gauge->n, "delivery was", "deliveries were"));
 	if (gauge->state == DELIVERY_PENDING && d->now - gauge->oldest_at > OLD_US)
@@ -61,7 +61,8 @@ static int on_gauge(const struct queue_gauge *gauge, void *arg)
 			    age_text((d->now - gauge->oldest_at) / US_PER_S, age));
 	if (gauge->state == DELIVERY_PENDING && !config_handler(d->ctx->config, gauge->handler))
 		doctor_tell(d, FINDING_WARNING, "handler",
-			    "configure it again, or leave them for the record",
+			    "configure it again, or: riskhookctl dismiss --handler NAME --state "
+			    "pending",
 			    "%s: %" PRId64 " %s, but it is not configured", gauge->handler,
 			    gauge->n, PLURAL(gauge->n, "delivery waits", "deliveries wait"));
 	return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What operators do to deliveries: pause a handler, retry, hold, release, replay
+ * What operators do to deliveries: pause a handler, retry, hold, release, dismiss, replay
  *
  * Each is one store op, so that it is durable when it is answered and survives a restart. A replay
  * is a row that the dispatcher works off batch by batch (dispatch/history.h); so is the history of
@@ -38,6 +38,7 @@ enum change {
 	CHANGE_RETRY,   /* dead -> pending, and pending -> due now */
 	CHANGE_HOLD,    /* pending -> held */
 	CHANGE_RELEASE, /* held -> pending */
+	CHANGE_DISMISS, /* pending, held -> dead; dead ones nobody needs to look at any more */
 	CHANGES
 };
 

@@ -17,6 +17,8 @@ enum statement {
 	DELIVERY_RETRY,
 	DELIVERY_HURRY,
 	DELIVERY_MOVE,
+	DELIVERY_DISMISS,
+	DELIVERY_PASS_TURN,
 	DELIVERIES_FROM_FUTURE,
 	STATEMENTS
 };
@@ -53,6 +55,12 @@ static const char *const sql[STATEMENTS] = {
 	[DELIVERY_HURRY] = "UPDATE deliveries SET due_at = min(due_at, ?2), retry_since = ?2,"
 			   " changed_at = ?2 WHERE delivery = ?1",
 	[DELIVERY_MOVE] = "UPDATE deliveries SET state = ?2, changed_at = ?3 WHERE delivery = ?1",
+	/* of one that was dead the reason stays; retention has emptied it, perhaps */
+	[DELIVERY_DISMISS] =
+		"UPDATE deliveries SET outcome = '" OUTCOME_DISMISSED "', changed_at = ?2,"
+		" reason = iif(state = 'dead', reason, 'dismissed by an operator'), state = 'dead'"
+		" WHERE delivery = ?1",
+	[DELIVERY_PASS_TURN] = SQL_PASS_TURN,
 	/* the clock was set back since they were told to wait; both values of ready, for the index */
 	[DELIVERIES_FROM_FUTURE] =
 		"UPDATE deliveries SET due_at = ?2, changed_at = ?2 WHERE handler = ?1"
@@ -180,13 +188,21 @@ static const struct transition {
 	{CHANGE_RETRY, DELIVERY_PENDING, DELIVERY_PENDING, DELIVERY_HURRY},
 	{CHANGE_HOLD, DELIVERY_PENDING, DELIVERY_HELD, DELIVERY_MOVE},
 	{CHANGE_RELEASE, DELIVERY_HELD, DELIVERY_PENDING, DELIVERY_MOVE},
+	{CHANGE_DISMISS, DELIVERY_PENDING, DELIVERY_DEAD, DELIVERY_DISMISS},
+	{CHANGE_DISMISS, DELIVERY_HELD, DELIVERY_DEAD, DELIVERY_DISMISS},
+	{CHANGE_DISMISS, DELIVERY_DEAD, DELIVERY_DEAD, DELIVERY_DISMISS},
 };
 
 static int apply(struct drive_writer *w, const struct transition *t, int64_t delivery, int64_t now)
 {
+	int r, passed = 0;
+
 	if (t->statement == DELIVERY_MOVE)
 		return run(w, DELIVERY_MOVE, "isi", delivery, delivery_state_name(t->to), now);
-	return run(w, t->statement, "ii", delivery, now);
+	r = run(w, t->statement, "ii", delivery, now);
+	if (r > 0 && t->to == DELIVERY_DEAD && t->from != DELIVERY_DEAD)
+		passed = run(w, DELIVERY_PASS_TURN, "i", delivery);
+	return passed < 0 ? passed : r;
 }
 
 static int change_one(struct drive_writer *w, const struct change_op *op, struct change_item *item)

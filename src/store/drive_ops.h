@@ -9,6 +9,15 @@
 #include "store/db.h"
 #include "store/drive.h"
 
+/* ?1, which was live, has ended: it passes its turn (sql/004_drive.sql) */
+#define SQL_PASS_TURN                                                                              \
+	"UPDATE deliveries SET ready = 1 WHERE delivery = ("                                       \
+	" SELECT live.delivery FROM deliveries AS ended, deliveries AS live"                       \
+	"  WHERE ended.delivery = ?1 AND ended.ready AND live.handler = ended.handler"             \
+	"    AND live.evaluation = ended.evaluation AND live.evaluation <> 0"                      \
+	"    AND live.state IN ('pending', 'running', 'held')"                                     \
+	"  ORDER BY live.delivery LIMIT 1)"
+
 struct drive_writer;
 
 /* @db: borrowed until drive_writer_free() */

@@ -23,7 +23,8 @@ static const struct {
 	{DELIVERY_HELD,
 	 "SELECT handler, count(*), 0 FROM deliveries WHERE state = 'held' GROUP BY handler"},
 	{DELIVERY_DEAD,
-	 "SELECT handler, count(*), 0 FROM deliveries WHERE state = 'dead' GROUP BY handler"},
+	 "SELECT handler, count(*), 0 FROM deliveries"
+	 " WHERE state = 'dead' AND outcome <> '" OUTCOME_DISMISSED "' GROUP BY handler"},
 };
 
 static const char sql_unrouted[] =

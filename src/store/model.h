@@ -40,6 +40,9 @@ enum attempt_outcome {
 };
 
 const char *delivery_state_name(enum delivery_state state);
+
+/* the outcome of a dead delivery that an operator wants to hear no more of; no attempt has it */
+#define OUTCOME_DISMISSED "dismissed"
 /* Return: 0, or -EINVAL; without regard to case */
 int delivery_state_parse(struct slice name, enum delivery_state *ret_state);
 const char *attempt_outcome_name(enum attempt_outcome outcome);

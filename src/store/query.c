@@ -98,12 +98,15 @@ static const struct question deliveries_by_state[] = {
 	[DELIVERY_HELD] = DELIVERIES("INDEXED BY deliveries_held", "d.state = 'held'"),
 };
 
-#define STUCK(state)                                                                               \
-	"SELECT delivery FROM deliveries WHERE state = '" state "' AND handler = ?"                \
+#define STUCK(condition)                                                                           \
+	"SELECT delivery FROM deliveries WHERE " condition " AND handler = ?"                      \
 	" AND delivery > ? ORDER BY delivery LIMIT ?"
 
-static const char sql_dead[] = STUCK("dead");
-static const char sql_held[] = STUCK("held");
+static const char *const sql_stuck[] = {
+	[DELIVERY_PENDING] = STUCK("state = 'pending'"),
+	[DELIVERY_HELD] = STUCK("state = 'held'"),
+	[DELIVERY_DEAD] = STUCK("state = 'dead' AND outcome <> '" OUTCOME_DISMISSED "'"),
+};
 
 static const char sql_replay[] =
 	"SELECT replay, handler, at_seq, min(last_seq, routed_seq) AS last_seq, deliveries,"
@@ -355,9 +358,9 @@ int query_stuck(struct reader *reader, const char *handler, enum delivery_state 
 	sqlite3_stmt *stmt = NULL;
 	int r;
 
-	if (state != DELIVERY_DEAD && state != DELIVERY_HELD)
+	if (state >= ARRAY_SIZE(sql_stuck) || !sql_stuck[state])
 		return -EINVAL;
-	r = reader_prepare(reader, state == DELIVERY_DEAD ? sql_dead : sql_held, &stmt);
+	r = reader_prepare(reader, sql_stuck[state], &stmt);
 	if (r == 0)
 		r = db_bind(stmt, "sii", handler, after, limit);
 	return r < 0 ? r : visit_rows(stmt, visit, arg);

@@ -77,7 +77,9 @@ struct delivery_filter {
 
 int query_deliveries(struct reader *reader, const struct delivery_filter *filter, query_visit visit,
 		     void *arg) MUST_USE;
-/* numbers of the deliveries of a handler that are dead or held: the first @limit behind @after */
+/* numbers of the deliveries of a handler that are pending, held, or dead and not dismissed: the
+ * first
+ * @limit behind @after */
 int query_stuck(struct reader *reader, const char *handler, enum delivery_state state,
 		int64_t after, int64_t limit, query_visit visit, void *arg) MUST_USE;
 /* how far a replay has come; one row: replay, handler, at_seq, last_seq, deliveries, ended */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_sql.h"
 
+#include "store/drive_ops.h"
 #include "store/id_index.h"
 
 /* clang-format off */
@@ -117,14 +118,7 @@ const char *const store_sql[STATEMENTS] = {
 	[DELIVERY_FINISH] =
 		"UPDATE deliveries SET state = ?3, due_at = ?4, changed_at = ?5, outcome = ?6,"
 		" reason = ?7 WHERE delivery = ?1 AND attempts = ?2 AND state = 'running'",
-	/* the one that has ended passes its turn (sql/004_drive.sql) */
-	[DELIVERY_RELEASE] =
-		"UPDATE deliveries SET ready = 1 WHERE delivery = ("
-		" SELECT live.delivery FROM deliveries AS ended, deliveries AS live"
-		"  WHERE ended.delivery = ?1 AND ended.ready AND live.handler = ended.handler"
-		"    AND live.evaluation = ended.evaluation AND live.evaluation <> 0"
-		"    AND live.state IN ('pending', 'running', 'held')"
-		"  ORDER BY live.delivery LIMIT 1)",
+	[DELIVERY_RELEASE] = SQL_PASS_TURN,
 	[USE_UPSERT] = "INSERT INTO uses (kind, name, used_at) VALUES (?1, ?2, ?3)"
 		       " ON CONFLICT (kind, name) DO UPDATE SET used_at = excluded.used_at",
 	[ATTEMPTS_RECOVER] = "UPDATE attempts SET ended_at = ?1, outcome = 'interrupted',"

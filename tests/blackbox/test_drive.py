@@ -8,6 +8,7 @@ import threading
 
 import pytest
 
+from lib import metrics
 from lib.config import free_port
 from lib.consumer import Consumer, dead, ok
 from lib.events import body, new_id
@@ -189,6 +190,61 @@ def test_hold_and_release(ledger):
     ledger.wait_seqs([other, first, second])
 
 
+# dismiss
+
+
+def test_what_a_handler_that_is_gone_has_left_is_dismissed(make_daemon, folder):
+    """Dead and waiting deliveries alike: doctor has nothing more to say of them, and retention may
+    erase their events."""
+    daemon = make_daemon({
+        "handler gone": {"type": "exec", "command": "/bin/sh -c 'exit 65'", "decision": "REVIEW"},
+        "handler away": {"type": "unix", "socket": folder / "nobody.sock"}})
+    seq = daemon.stored(body(decision="REVIEW"))
+    daemon.delivery(seq, "gone", "dead")
+    daemon.delivery(seq, "away", "pending")
+    daemon.stop()
+    daemon.config.update({"handler gone": None, "handler away": None,
+                          "store": {"retention": "1s"}})
+    daemon.config.write()
+    daemon.start()
+    said = daemon.ctl("doctor").out
+    assert "gone: 1 delivery was given up" in said and "away: 1 delivery waits" in said
+    for args, handler in ((["dismiss", "--handler", "gone"], "gone"),
+                          (["dismiss", "--handler", "away", "--state", "pending"], "away")):
+        result = daemon.ctl(*args)
+        assert (result.code, result.out) == (0, "1 delivery dismissed\n"), result.err
+        row = daemon.delivery(seq, handler, "dead")
+        assert row["outcome"] == "dismissed"
+        assert daemon.ctl(*args).code == 3
+    said = daemon.ctl("doctor").out
+    assert "gone" not in said and "away" not in said
+    assert not [labels for (name, labels) in metrics.read(daemon).samples
+                if name == "riskhook_handler_queue_deliveries" and ("handler", "gone") in labels]
+    wait_until(lambda: daemon.show(seq)["erased_at"], timeout=30, what="the event is erased")
+
+
+def test_who_waits_for_a_dismissed_delivery_goes_on(ledger):
+    """By number, whether it was pending or held; and it can be retried by number alone."""
+    ledger = ledger()
+    daemon, eval_id = ledger.daemon, new_id()
+    daemon.ctl("pause", "ledger")
+    seqs = [ledger.post(eval_id=eval_id)[0] for _ in range(4)]
+    first, second, third = (daemon.delivery(seq, "ledger", "pending")["delivery"]
+                            for seq in seqs[:3])
+    assert daemon.ctl("hold", second).code == 0
+    assert daemon.ctl_rows("dismiss", first, second) == [{"changed": 2, "refused": 0}]
+    daemon.ctl("resume", "ledger")
+    daemon.delivery(seqs[2], "ledger", "done")
+    daemon.delivery(seqs[3], "ledger", "done")
+    refused = daemon.ctl("dismiss", third)
+    assert refused.code == 1 and f"delivery {third} is done" in refused.err
+    assert daemon.ctl("retry", "--handler", "ledger").code == 3
+    assert daemon.ctl("retry", second).code == 0
+    daemon.delivery(seqs[1], "ledger", "done")
+    assert [d["seq"] for d in ledger.seen()] == [seqs[2], seqs[3], seqs[1]]
+    assert daemon.delivery(seqs[0], "ledger", "dead")["reason"] == "dismissed by an operator"
+
+
 # replay
 
 
@@ -298,7 +354,8 @@ def test_start_all_gives_a_new_handler_its_history_in_order(ledger, folder):
     ["replay", "--handler", "ledger"], ["replay", "--seq", "1"],
     ["replay", "--handler", "ledger", "--seq", "5-2"],
     ["replay", "--handler", "ledger", "--seq", "x"], ["hold"],
-    ["replay", "--handler", "ledger", "--seq", "0"]])
+    ["replay", "--handler", "ledger", "--seq", "0"],
+    ["dismiss"], ["dismiss", "--handler", "ledger", "--state", "done"]])
 def test_usage(ledger, args):
     assert ledger(start=False).daemon.ctl(*args).code == 2
 
@@ -312,7 +369,7 @@ def test_unknown_handlers_and_an_absent_daemon(ledger):
         assert result.code == 3 and "there are: ledger" in result.err
     daemon.stop()
     for command in [["pause", "ledger"], ["resume", "ledger"], ["retry", "1"], ["hold", "1"],
-                    ["release", "1"], ["replay", "--handler", "ledger", "--seq", "1"]]:
+                    ["release", "1"], ["dismiss", "1"], ["replay", "--handler", "ledger", "--seq", "1"]]:
         assert daemon.ctl(*command).code == 4, command
 
 

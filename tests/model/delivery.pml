@@ -150,6 +150,13 @@ end:
 	   }
 	:: d_step { state[i] == PENDING && holds < 1 -> holds++; state[i] = HELD }
 	:: d_step { state[i] == HELD -> state[i] = PENDING; assert(TURN_IS_RIGHT) }
+	:: d_step { /* dismissed */
+		state[i] == PENDING || state[i] == HELD ->
+		state[i] = DEAD;
+		has_ended[i] = true;
+		pass_turn(i);
+		assert(TURN_IS_RIGHT)
+	   }
 	:: !pausing && holds < 2 -> holds++; pausing = true
 	:: pausing -> pausing = false
 	od
