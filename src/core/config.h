@@ -253,12 +253,13 @@ enum config_flags {
  * @e:          on failure: "FILE:LINE: what is wrong; what to do"
  *
  * With CONFIG_WITH_SECRETS it also warns in the log (level warning) about what is allowed but odd,
- * such as a short secret, an expired credential, a handler that no event can match, a program that
- * is not there, or an event type that is nearly a documented one.
+ * such as a short secret, an expired credential, a handler that no event can match,
+ * a program that is not there, or an event type that is nearly a documented one.
  *
  * Return: 0, or a negative errno.
  */
 int config_load(const char *path, int flags, struct config **ret_config, struct error *e) MUST_USE;
+
 /**
  * config_load_places() - where the store and the daemon's socket are, even if the rest has an error
  * @ret_fault: the first error outside of [store] and [admin], as config_load() would have told it;
@@ -272,6 +273,10 @@ int config_load(const char *path, int flags, struct config **ret_config, struct 
  */
 int config_load_places(const char *path, struct config **ret_config, struct error *ret_fault,
 		       struct error *e) MUST_USE;
+
+/* For who only checks: warn in the log of a TLS certificate that has ended or is about to. A daemon
+ * that runs does so by itself, once for each end (riskhookd/reminder). */
+void config_warn_of_end(const struct config *config, int64_t now_us);
 
 /* one more owner; Return: @c */
 struct config *config_ref(struct config *c);

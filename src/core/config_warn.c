@@ -2,12 +2,16 @@
 /*
  * What is allowed in a configuration, but probably not meant
  */
+#include <inttypes.h>
 #include <string.h>
 
 #include "core/config_parts.h"
+#include "core/ending.h"
 #include "core/event_types.h"
 #include "core/log.h"
 #include "core/nearest.h"
+#include "core/tls_pair.h"
+#include "util/units.h"
 
 #define SHORTEST_PASSWORD 8 /* bytes; RiskOS is a program and can remember more */
 #define SHORTEST_TOKEN    16
@@ -27,6 +31,47 @@ static void warn_expired(const struct credential_config *c, int64_t now_us)
 	if (c->not_after_us && c->not_after_us <= now_us)
 		log_warning("%s:%d: [credential %s]: expired, nothing is accepted by it",
 			    c->origin.file, c->origin.line, c->name);
+}
+
+/* Return: false when there is none, or it cannot be read, which others tell of */
+static bool has_certificate(const struct server_config *s, struct tls_validity *ret)
+{
+	return !s->insecure_http && tls_validity_read(s->tls_certificate, ret) == 0;
+}
+
+static void warn_early_certificate(const struct server_config *s, int64_t now_us)
+{
+	const struct origin *given = &s->tls_given.certificate;
+	struct tls_validity valid;
+	char at[TIME_TEXT_SIZE];
+
+	if (has_certificate(s, &valid) && valid.not_before > now_us)
+		log_warning("%s:%d: [server] tls_certificate: not valid before %s, nobody trusts "
+			    "it until then; is the clock right?",
+			    given->file, given->line, time_format(valid.not_before, at));
+}
+
+void config_warn_of_end(const struct config *config, int64_t now_us)
+{
+	const struct origin *given = &config->server.tls_given.certificate;
+	struct tls_validity valid;
+	char at[TIME_TEXT_SIZE];
+	enum ending ending;
+	int64_t days;
+
+	if (!has_certificate(&config->server, &valid))
+		return;
+	ending = ending_of(now_us, valid.not_after);
+	days = ending_days_left(now_us, valid.not_after);
+	if (ending == ENDED)
+		log_warning("%s:%d: [server] tls_certificate: has ended at %s, nobody trusts it "
+			    "any more; renew it",
+			    given->file, given->line, time_format(valid.not_after, at));
+	else if (ending != ENDING_FAR)
+		log_warning("%s:%d: [server] tls_certificate: ends in %" PRId64 " day%s, at %s; "
+			    "renew it",
+			    given->file, given->line, days, PLURAL(days, "", "s"),
+			    time_format(valid.not_after, at));
 }
 
 static bool can_come_from(const struct handler_config *h, const struct endpoint_config *endpoint)
@@ -161,6 +206,7 @@ void config_warn(const struct loader *l, int64_t now_us)
 
 	for (size_t i = 0; i < l->n_sections; i++)
 		warn_texts(l, &l->sections[i]);
+	warn_early_certificate(&c->server, now_us);
 	for (size_t i = 0; i < c->n_credentials; i++) {
 		warn_short_secret(&c->credentials[i]);
 		warn_expired(&c->credentials[i], now_us);

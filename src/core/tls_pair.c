@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <openssl/bio.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
@@ -73,13 +74,11 @@ static EVP_PKEY *parse_key(const char *pem)
 	return bio ? PEM_read_bio_PrivateKey(bio, NULL, tls_no_passphrase, NULL) : NULL;
 }
 
-static int64_t end_of_validity(const X509 *certificate)
+static int64_t time_of(const ASN1_TIME *time)
 {
 	struct tm tm = {0};
 
-	if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &tm) != 1)
-		return 0;
-	return (int64_t)timegm(&tm) * US_PER_S;
+	return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) * US_PER_S : 0;
 }
 
 static int check(struct tls_pair *pair, const struct source *chain, const struct source *secret,
@@ -107,7 +106,7 @@ static int check(struct tls_pair *pair, const struct source *chain, const struct
 				      "[server] tls_private_key '%s' does not belong to the first "
 				      "certificate in '%s'",
 				      secret->path, chain->path));
-	pair->not_after = end_of_validity(certificate);
+	pair->not_after = time_of(X509_get0_notAfter(certificate));
 	return 0;
 }
 
@@ -153,6 +152,44 @@ int tls_pair_read(const struct server_config *server, struct tls_pair *ret, stru
 		return r;
 	*ret = pair;
 	pair = TLS_PAIR_NULL;
+	return 0;
+}
+
+/* Return: false when there is none (any more) */
+static bool narrow(BIO *chain, struct tls_validity *validity)
+{
+	_cleanup_(X509_freep)
+	X509 *x = PEM_read_bio_X509(chain, NULL, tls_no_passphrase, NULL);
+
+	if (!x)
+		return false;
+	validity->not_before = MAX_OF(validity->not_before, time_of(X509_get0_notBefore(x)));
+	validity->not_after = MIN_OF(validity->not_after, time_of(X509_get0_notAfter(x)));
+	return true;
+}
+
+int tls_validity_read(const char *path, struct tls_validity *ret)
+{
+	struct tls_validity validity = {.not_after = INT64_MAX};
+	_cleanup_(BIO_freep)
+	BIO *chain = NULL;
+	_cleanup_(freep)
+	char *pem = NULL;
+	size_t n;
+	int r;
+
+	r = fd_read_file(path, PEM_MAX, &pem, &n);
+	if (r < 0)
+		return r;
+	chain = BIO_new_mem_buf(pem, -1);
+	if (!chain)
+		return -ENOMEM;
+	while (narrow(chain, &validity))
+		;
+	ERR_clear_error(); /* the end of the file is an error, too */
+	if (validity.not_after == INT64_MAX)
+		return -EINVAL;
+	*ret = validity;
 	return 0;
 }
 

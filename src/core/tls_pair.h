@@ -35,5 +35,13 @@ int tls_pair_read(const struct server_config *server, struct tls_pair *ret,
 		  struct error *e) MUST_USE;
 void tls_pair_deinit(struct tls_pair *pair);
 
+/* when all certificates of a chain are valid, us since the epoch */
+struct tls_validity {
+	int64_t not_before, not_after;
+};
+
+/* of the PEM file. Return: 0, or a negative errno; -EINVAL: it holds no certificate. */
+int tls_validity_read(const char *path, struct tls_validity *ret) MUST_USE;
+
 /* a pem_password_cb of OpenSSL's: nobody is there to be asked for a passphrase */
 int tls_no_passphrase(char *out, int size, int writing, void *arg);

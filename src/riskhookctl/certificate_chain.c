@@ -13,7 +13,6 @@
 
 #include "core/tls_pair.h"
 #include "util/cleanup.h"
-#include "util/units.h"
 
 #define CHAIN_MAX 16
 
@@ -52,19 +51,6 @@ static int read_all(const char *path, STACK_OF(X509) * chain, struct error *e)
 	return 0;
 }
 
-static int64_t time_of(const ASN1_TIME *time)
-{
-	struct tm tm = {0};
-
-	return ASN1_TIME_to_tm(time, &tm) == 1 ? (int64_t)timegm(&tm) * US_PER_S : 0;
-}
-
-static void note_validity(const X509 *x, struct chain_facts *facts)
-{
-	facts->not_before = MAX_OF(facts->not_before, time_of(X509_get0_notBefore(x)));
-	facts->not_after = MIN_OF(facts->not_after, time_of(X509_get0_notAfter(x)));
-}
-
 /* as a client does that has the certificates of this system */
 static int verify(STACK_OF(X509) * chain, struct chain_facts *facts)
 {
@@ -90,7 +76,7 @@ int certificate_chain_read(const char *path, struct chain_facts *ret, struct err
 {
 	_cleanup_(free_chain)
 	STACK_OF(X509) *chain = sk_X509_new_null();
-	struct chain_facts facts = {.in_order = true, .not_after = INT64_MAX};
+	struct chain_facts facts = {.in_order = true};
 	int r;
 
 	if (!chain)
@@ -100,12 +86,10 @@ int certificate_chain_read(const char *path, struct chain_facts *ret, struct err
 		return r;
 	facts.n_certificates = sk_X509_num(chain);
 	facts.self_signed = X509_self_signed(sk_X509_value(chain, 0), 0) == 1;
-	for (int i = 0; i < facts.n_certificates; i++) {
-		note_validity(sk_X509_value(chain, i), &facts);
-		if (i > 0 && X509_check_issued(sk_X509_value(chain, i),
-					       sk_X509_value(chain, i - 1)) != X509_V_OK)
+	for (int i = 1; i < facts.n_certificates; i++)
+		if (X509_check_issued(sk_X509_value(chain, i), sk_X509_value(chain, i - 1)) !=
+		    X509_V_OK)
 			facts.in_order = false;
-	}
 	r = verify(chain, &facts);
 	if (r < 0)
 		return error_set(e, r, "cannot verify '%s'", path);

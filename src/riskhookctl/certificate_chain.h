@@ -7,17 +7,15 @@
 #pragma once
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "util/err.h"
 
 struct chain_facts {
 	int n_certificates;
-	bool self_signed;              /* the first */
-	bool in_order;                 /* each is issued by the next */
-	bool trusted;                  /* leads to an authority that this system knows */
-	char problem[128];             /* why not; "" when trusted */
-	int64_t not_before, not_after; /* the narrowest of all, us since the epoch */
+	bool self_signed;  /* the first */
+	bool in_order;     /* each is issued by the next */
+	bool trusted;      /* leads to an authority that this system knows */
+	char problem[128]; /* why not; "" when trusted */
 };
 
 /**

@@ -7,6 +7,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/config.h"
 #include "core/crypto.h"
 #include "jq/check.h"
@@ -25,6 +26,7 @@ enum ctl_exit cmd_check_config(const struct context *ctx)
 
 	if (jq_check_config(config, &e) < 0)
 		return ctl_fail(CTL_FAILED, "%s", e.text);
+	config_warn_of_end(config, clock_now_us());
 	put(stdout, "%s: ok, %zu file%s, %zu endpoint%s, %zu credential%s, %zu handler%s\n",
 	    config->path, config->files.n, PLURAL(config->files.n, "", "s"), config->n_endpoints,
 	    PLURAL(config->n_endpoints, "", "s"), config->n_credentials,

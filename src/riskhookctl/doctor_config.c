@@ -138,29 +138,30 @@ static void check_trust(struct doctor *d, const struct chain_facts *facts)
 			    "it leads to an authority that this system trusts");
 }
 
-static void check_validity(struct doctor *d, const struct chain_facts *facts)
+static void check_validity(struct doctor *d, const struct tls_validity *valid)
 {
-	if (facts->not_after <= d->now)
+	if (valid->not_after <= d->now)
 		doctor_tell(d, FINDING_PROBLEM, "certificate", "renew it", "it ended %lld %s ago",
-			    days_between(facts->not_after, d->now),
-			    days_word(facts->not_after, d->now));
-	else if (facts->not_before > d->now)
+			    days_between(valid->not_after, d->now),
+			    days_word(valid->not_after, d->now));
+	else if (valid->not_before > d->now)
 		doctor_tell(d, FINDING_PROBLEM, "certificate", "wait, or look at the clock",
 			    "it is not valid yet");
-	else if (facts->not_after - d->now < CERTIFICATE_SOON_US)
+	else if (valid->not_after - d->now < CERTIFICATE_SOON_US)
 		doctor_tell(d, FINDING_WARNING, "certificate", "renew it", "it ends in %lld %s",
-			    days_between(d->now, facts->not_after),
-			    days_word(d->now, facts->not_after));
+			    days_between(d->now, valid->not_after),
+			    days_word(d->now, valid->not_after));
 	else
 		doctor_tell(d, FINDING_OK, "certificate", NULL, "%lld %s left",
-			    days_between(d->now, facts->not_after),
-			    days_word(d->now, facts->not_after));
+			    days_between(d->now, valid->not_after),
+			    days_word(d->now, valid->not_after));
 }
 
 void doctor_check_certificate(struct doctor *d)
 {
 	const struct server_config *server = &d->ctx->config->server;
 	struct chain_facts facts;
+	struct tls_validity valid;
 	struct error e = ERROR_INIT;
 	int r;
 
@@ -179,7 +180,8 @@ void doctor_check_certificate(struct doctor *d)
 			    e.text);
 		return;
 	}
-	check_validity(d, &facts);
+	if (tls_validity_read(server->tls_certificate, &valid) == 0)
+		check_validity(d, &valid);
 	check_trust(d, &facts);
 	check_pair(d, server);
 }

@@ -70,6 +70,7 @@ static int check(const char *path)
 		return EXIT_FAILURE;
 	if (check_tls(&config->server) < 0 || check_credentials(config) < 0)
 		return EXIT_FAILURE;
+	config_warn_of_end(config, clock_now_us());
 	printf("%s: ok (%zu endpoint%s, %zu credential%s, %zu handler%s)\n", config->path,
 	       config->n_endpoints, PLURAL(config->n_endpoints, "", "s"), config->n_credentials,
 	       PLURAL(config->n_credentials, "", "s"), config->n_handlers,

@@ -8,7 +8,9 @@ import pytest
 
 from lib.certificate import Certificate
 from lib.config import write_secret
+from lib.daemon import run
 from lib.events import body
+from lib.settings import RISKHOOKCTL, RISKHOOKD
 from lib.waiting import wait_until
 
 
@@ -89,6 +91,30 @@ def test_ends_are_warned_of_once_each(make_daemon):
     assert daemon.ctl("reload").code == 0
     assert daemon.ctl("reload").code == 0  # the reminder has run between the two
     assert daemon.log().count("ends in") == 2
+
+
+@pytest.mark.parametrize("begin,end,what", [
+    (-30, 400, None), (-30, 16, None), (-30, 2.5, "ends in 2 days, at "),
+    (-30, -1, "has ended at "), (2, 400, "not valid before "),
+])
+def test_checks_and_starts_warn_of_a_certificate_that_is_not_good(make_daemon, folder, begin, end,
+                                                                  what):
+    """They refuse nothing for it."""
+    certificate = Certificate.between(folder / "certificate", begin, end)
+    daemon = make_daemon(start=False)
+    daemon.config.update({"server": {"tls_certificate": certificate.certificate,
+                                     "tls_private_key": certificate.private_key}})
+    daemon.config.write()
+    for program, *args in ((RISKHOOKD, "--check"), (RISKHOOKCTL, "check-config")):
+        result = run(program, "-c", daemon.config.path, *args)
+        assert result.code == 0 and "ok" in result.out, result.err
+        assert result.err.count("tls_certificate: ") == (what is not None), result.err
+        assert what is None or "tls_certificate: " + what in result.err
+    daemon.start()
+    if what:
+        wait_until(lambda: what in daemon.log())
+    assert daemon.ctl("reload").code == 0
+    assert what or "certificate" not in daemon.log()
 
 
 def test_the_certificate_is_warned_of_until_it_is_renewed(make_daemon, folder):

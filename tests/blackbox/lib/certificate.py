@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """One self-signed certificate for a whole test session."""
 
+import datetime
 import pathlib
 import ssl
 import subprocess
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 
 class Certificate:
@@ -19,6 +23,20 @@ class Certificate:
              "-keyout", self.private_key, "-out", self.certificate],
             check=True, capture_output=True)
         self.private_key.chmod(0o600)
+
+    @classmethod
+    def between(cls, folder, begin, end):
+        """Valid from and until so many days from now."""
+        self = cls(folder)
+        key = serialization.load_pem_private_key(self.private_key.read_bytes(), None)
+        old = x509.load_pem_x509_certificate(self.certificate.read_bytes())
+        now = datetime.datetime.now(datetime.timezone.utc)
+        builder = x509.CertificateBuilder(old.issuer, old.subject, key.public_key(), 1,
+                                          now + datetime.timedelta(begin),
+                                          now + datetime.timedelta(end), old.extensions)
+        self.certificate.write_bytes(builder.sign(key, hashes.SHA256()).public_bytes(
+            serialization.Encoding.PEM))
+        return self
 
     def client_context(self):
         """Trusts this certificate alone, and checks the address in it."""
