@@ -384,7 +384,7 @@ def invocations(daemon, folder):
         "deliveries": [[]], "doctor": [[]], "evaluation": [[daemon.eval_id]], "events": [[]],
         "hold": [[pending]], "release": [[pending]], "pause": [["taking"]], "status": [[]],
         "resume": [["taking"]], "quarantine": [[]], "replay": [["--handler", "taking", "--seq", seq]],
-        "retry": [[dead]], "show": [[seq]], "stats": [[]],
+        "retry": [[dead]], "dismiss": [[pending]], "show": [[seq]], "stats": [[]],
         "token": [["list"], ["revoke", "--credential", "client"]],
         "trigger": [["evaluation_completed"], ["--list"],
                     ["evaluation_completed", "--bearer-file", wrong]]}
