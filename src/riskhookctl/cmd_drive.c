@@ -52,6 +52,7 @@ struct change {
 	json_t *batch;
 	int64_t last; /* the highest delivery of the batch */
 	int64_t n_changed, n_refused;
+	int64_t n_missing; /* of the refused: there is no such delivery */
 };
 
 /* @state: of a delivery that was refused, or NULL: there is none */
@@ -76,9 +77,11 @@ static void print_refused(struct change *change, const json_t *refused)
 
 	json_array_foreach(refused, i, item)
 	{
+		const char *state = json_string_value(json_object_get(item, "state"));
+
 		change->n_refused++;
-		print_refusal(change, json_integer_value(json_object_get(item, "delivery")),
-			      json_string_value(json_object_get(item, "state")));
+		change->n_missing += !state;
+		print_refusal(change, json_integer_value(json_object_get(item, "delivery")), state);
 	}
 }
 
@@ -173,9 +176,11 @@ static enum ctl_exit report(const struct change *change)
 	else
 		put(stdout, "%lld %s %s\n", (long long)change->n_changed,
 		    PLURAL(change->n_changed, "delivery", "deliveries"), change->verb);
-	if (change->n_refused > 0)
+	if (change->n_refused > change->n_missing)
 		return CTL_FAILED;
-	return change->n_changed > 0 ? CTL_OK : CTL_NOTHING;
+	if (change->n_changed == 0)
+		return CTL_NOTHING;
+	return change->n_missing > 0 ? CTL_FAILED : CTL_OK;
 }
 
 /* @change: path, verb and state */

@@ -81,6 +81,7 @@ def test_retry_by_number(ledger):
     assert again.code == 1
     assert f"delivery {delivery} is done" in again.err
     assert "delivery 99999 does not exist" in again.err
+    assert ledger.daemon.ctl("retry", 99999).code == 3, "as of 'show'"
 
 
 def test_retry_of_all_dead_ones_of_a_handler(ledger):
