@@ -36,7 +36,7 @@ def test_contents_are_erased_and_the_tombstone_stays(make_daemon, folder):
     assert result.code == NOTHING and "erased" in result.err and not result.out
     assert daemon.ctl_rows("evaluation", event["eval_id"])[0]["customer_id"] is None
     assert daemon.post(raw).result == "duplicate"
-    assert metrics.read(daemon).value("riskhook_events_erased_total") == 1
+    wait_until(lambda: metrics.read(daemon).value("riskhook_events_erased_total") == 1)
 
 
 def test_what_was_erased_is_overwritten_in_the_files(make_daemon, folder):

@@ -38,16 +38,15 @@ def assert_intact(daemon):
 @pytest.mark.parametrize("end", ["stop", "kill9"])
 def test_a_restart_keeps_everything(make_daemon, end):
     daemon = make_daemon({"handler true": {"type": "exec", "command": "/bin/true"}})
-    sequence = [daemon.stored(f.body) for f in fixtures()]
+    for f in fixtures():
+        daemon.stored(f.body)
     daemon.post(b"rubbish")
     data = body()
     daemon.stored(data)
     daemon.post(data + b" ")
-    for seq in sequence:
-        for handler in daemon.routed(seq):
-            daemon.delivery(seq, handler, timeout=30)
-    wait_until(lambda: not daemon.query("SELECT 1 FROM deliveries WHERE state <> 'done'"))
+    daemon.all_ended()
     before = snapshot(daemon)
+    assert {row["state"] for row in before["delivery_log"]} == {"done"}
     getattr(daemon, end)()
     daemon.start()
     assert snapshot(daemon) == before

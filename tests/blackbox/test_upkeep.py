@@ -220,7 +220,7 @@ def test_sigusr1_switches_debug_on_and_off(make_daemon):
     for level in ("debug", "notice", "debug"):
         daemon.process.send_signal(signal.SIGUSR1)
         wait_until(lambda want=level: daemon.ctl_rows("status")[0]["log_level"] == want)
-    assert daemon.log().count("SIGUSR1: the log level is debug now") == 2
+    daemon.wait_log("SIGUSR1: the log level is debug now", 2)
 
 
 def test_the_level_is_not_switched_by_get(make_daemon):
@@ -240,10 +240,11 @@ def test_repeated_refusals_are_held_back_and_counted(make_daemon):
     with daemon.connect() as connection:
         for _ in range(200):
             assert connection.request("POST", "/elsewhere", b"{}", {}).status == 404
-    assert daemon.log().count("no endpoint") == 20
     daemon.stop()
     told = re.findall(r"WARNING repeated (\d+) times: no endpoint", daemon.log())
-    assert sum(map(int, told)) == 180
+    said = len(re.findall(r"WARNING no endpoint", daemon.log()))
+    assert 20 <= said < 200, "20 in each 10 seconds that the requests took"
+    assert said + sum(map(int, told)) == 200
 
 
 def test_stored_events_are_never_held_back(make_daemon):

@@ -168,6 +168,11 @@ class Daemon:
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 
+    def wait_stopping(self):
+        """After terminate(): it knows of it, and lets what runs come to its end."""
+        wait_until(lambda: "stopping" in str(self.admin("/readyz").json().get("reasons")),
+                   what="the daemon is stopping")
+
     def wait_stopped(self):
         """After terminate(): the daemon must end with 0 and leave a clean log."""
         code = self._collect()
@@ -218,6 +223,11 @@ class Daemon:
 
     def log(self):
         return self.log_path.read_text(errors="replace")
+
+    def wait_log(self, text, n=1):
+        """Wait until the log has a text n times: the line about a commit comes after it, and one
+        of level info or debug some milliseconds after what it tells."""
+        wait_until(lambda: self.log().count(text) >= n, what=f"the log has {text!r}")
 
     def check_log(self):
         text = self.log()
@@ -347,17 +357,18 @@ class Daemon:
             raise AssertionError(f"delivery to {handler} is not {state} but {rows}") from e
         return rows[0]
 
-    def all_ended(self, timeout=60):
-        """Wait until every event is routed, every replay has ended and no delivery is to be made.
+    def all_ended(self, timeout=60, besides=""):
+        """Wait until every event is routed, every replay has ended and no delivery is to be made,
+        those of one handler aside.
 
         It is one statement, so one moment: what is routed between two looks is missed by both.
         """
         wait_until(lambda: not self.query("""
-            SELECT 1 FROM deliveries WHERE state = 'pending'
-            UNION ALL SELECT 1 FROM deliveries WHERE state = 'running'
+            SELECT 1 FROM deliveries WHERE state = 'pending' AND handler <> ?1
+            UNION ALL SELECT 1 FROM deliveries WHERE state = 'running' AND handler <> ?1
             UNION ALL SELECT 1 FROM replays WHERE ended_at = 0
             UNION ALL SELECT 1 FROM events WHERE seq > (SELECT routed_seq FROM router)
-            LIMIT 1"""), timeout, what="every delivery has come to its end")
+            LIMIT 1""", besides), timeout, what="every delivery has come to its end")
 
     def attempts(self, delivery):
         return self.ctl_rows("attempts", delivery)
