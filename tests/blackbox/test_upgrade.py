@@ -10,6 +10,7 @@ import contextlib
 import http.client
 import json
 import socket
+import struct
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -110,14 +111,23 @@ def test_ten_restarts_under_load_refuse_and_lose_nothing(make_activated, folder)
     assert sum(sender.reconnects for sender in senders) < len(acknowledged)
     stored = [row["event_id"] for row in daemon.query("SELECT event_id FROM events")]
     assert sorted(stored) == sorted(set(acknowledged))
+    daemon.all_ended()
+    assert set((folder / "executed").read_text().split()) == set(stored)
 
 
-def test_who_connects_while_there_is_no_daemon_is_served_by_the_next(make_activated):
+def n_queued(listening):
+    """How many connections nobody has accepted yet: tcpi_unacked of a socket that listens."""
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
+    return struct.unpack_from("I", info, 24)[0]
+
+
+def test_who_connects_while_there_is_no_daemon_is_served_by_the_next(make_activated, kept_socket):
     daemon = make_activated()
     daemon.stop()
     with ThreadPoolExecutor(4) as pool:
-        # These connect now, and wait in the socket's queue with their handshake.
         waiting = [pool.submit(daemon.stored, body(event_id=new_id())) for _ in range(4)]
+        wait_until(lambda: n_queued(kept_socket) == 4,
+                   what="they wait in the socket's queue with their handshake")
         assert not any(future.done() for future in waiting)
         daemon.start()
         assert len({future.result(scaled(30)) for future in waiting}) == 4
@@ -133,7 +143,7 @@ def test_a_request_that_has_begun_is_answered_before_the_daemon_stops(make_activ
         wait_until(lambda: "riskhook_pending_bytes 0\n" not in daemon.admin("/metrics").body.decode(),
                    what="the body is being received")
         daemon.terminate()
-        wait_until(lambda: daemon.admin("/readyz").status == 503, what="the daemon is stopping")
+        daemon.wait_stopping()
         slow.sendall(data[10:])
         response = client.read_response(slow)
     assert response.result == "stored"
@@ -151,7 +161,7 @@ while [ ! -e {folder}/go ]; do sleep 0.05; done
     daemon.stored(body(event_id=new_id()))
     wait_until((folder / "runs").exists)
     daemon.terminate()
-    wait_until(lambda: daemon.admin("/readyz").status == 503, what="the daemon is stopping")
+    daemon.wait_stopping()
     seq = daemon.stored(body(event_id=new_id()))
     (folder / "go").touch()
     daemon.wait_stopped()
