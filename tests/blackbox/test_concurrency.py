@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from lib.client import UnbufferedSocket, head, read_response
 from lib.config import ENDPOINT
 from lib.events import body, body_of_size, encode, envelope, new_id
+from lib.settings import scaled
 
 THREADS = 16
 
@@ -22,7 +24,7 @@ def daemon(make_module_daemon):
 
 def post_at_once(daemon, bodies, path=ENDPOINT, auth="bearer"):
     """One connection a body; all are up before any sends. Returns the answers in order."""
-    barrier = threading.Barrier(len(bodies), timeout=60)
+    barrier = threading.Barrier(len(bodies), timeout=scaled(60))
 
     def post(data):
         with daemon.connect() as connection:
@@ -127,8 +129,25 @@ def test_64_connections_with_events_of_their_own_are_all_stored(daemon):
     assert daemon.value("SELECT count(*) FROM events WHERE event_id LIKE 'many-%'") == 640
 
 
-def test_requests_on_one_connection_are_answered_in_their_order(daemon):
-    with daemon.connect() as connection:
-        sequence = [connection.request("POST", ENDPOINT, body(), daemon.headers()).seq
-                    for _ in range(20)]
-    assert sequence == sorted(sequence) and len(set(sequence)) == 20
+def test_pipelines_at_once_are_each_answered_in_their_order(daemon):
+    """20 requests on each connection before any answer is read."""
+    barrier = threading.Barrier(THREADS, timeout=scaled(60))
+
+    def pipeline(n):
+        ids = [f"pipeline-{n}-{i}" for i in range(20)]
+        bodies = [body(event_id=event_id) for event_id in ids]
+        wire = b"".join(head("POST", ENDPOINT, {**daemon.headers(), "Content-Length": len(data)})
+                        + data for data in bodies)
+        with daemon.open_socket() as sock:
+            barrier.wait()
+            sock.sendall(wire)
+            stream = UnbufferedSocket(sock)
+            answers = [read_response(stream) for _ in ids]
+        assert [a.json()["event_id"] for a in answers] == ids
+        sequence = [a.seq for a in answers]
+        assert sequence == sorted(sequence)
+        return sequence
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        sequences = list(pool.map(pipeline, range(THREADS)))
+    assert len({seq for sequence in sequences for seq in sequence}) == 20 * THREADS

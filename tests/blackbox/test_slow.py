@@ -3,6 +3,7 @@
 
 import select
 import socket
+import threading
 import time
 
 import pytest
@@ -108,18 +109,51 @@ def test_a_client_that_goes_away_in_the_middle_leaves_nothing(daemon):
     assert daemon.value("SELECT count(*) FROM quarantine") == 0
 
 
-def test_others_are_served_while_many_dribble(patient_daemon):
-    daemon = patient_daemon
-    slow = [daemon.open_socket(source=daemon.new_source()) for _ in range(50)]
-    try:
-        for sock in slow:
-            sock.sendall(head("POST", ENDPOINT, {**daemon.headers(), "Content-Length": 1000})
-                         + b"{")
-        for _ in range(10):
-            assert daemon.post(body()).result == "stored"
-    finally:
-        for sock in slow:
+class Dribblers(threading.Thread):
+    """Send their bodies byte by byte, one of each at a time, until they are told to finish."""
+
+    def __init__(self, daemon, n):
+        super().__init__()
+        self.bodies = [body_of_size(20_000) for _ in range(n)]
+        self.rounds = 0  # bytes that each has sent
+        self.told = threading.Event()
+        self.sockets = [daemon.open_socket(source=daemon.new_source()) for _ in range(n)]
+        for sock, data in zip(self.sockets, self.bodies):
+            sock.sendall(head("POST", ENDPOINT, {**daemon.headers(), "Content-Length": len(data)}))
+
+    def run(self):
+        while not self.told.wait(0.01):
+            for sock, data in zip(self.sockets, self.bodies):
+                sock.sendall(data[self.rounds:self.rounds + 1])
+            self.rounds += 1
+
+    def finish(self):
+        """The rest of each body at once; return the answers."""
+        self.told.set()
+        self.join()
+        for sock, data in zip(self.sockets, self.bodies):
+            sock.sendall(data[self.rounds:])
+        return [read_response(sock) for sock in self.sockets]
+
+    def close(self):
+        self.told.set()
+        self.join()
+        for sock in self.sockets:
             sock.close()
+
+
+def test_others_are_served_while_many_dribble(make_daemon):
+    daemon = make_daemon({"server": {"request_timeout": "10m"}})
+    slow = Dribblers(daemon, 50)
+    slow.start()
+    try:
+        for _ in range(10):
+            rounds = slow.rounds
+            wait_until(lambda n=rounds: slow.rounds > n, what="each has sent a byte more")
+            assert daemon.post(body()).result == "stored"
+        assert [answer.result for answer in slow.finish()] == ["stored"] * 50
+    finally:
+        slow.close()
 
 
 # Limits on connections

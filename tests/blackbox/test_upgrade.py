@@ -10,7 +10,6 @@ import contextlib
 import http.client
 import json
 import socket
-import struct
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +21,7 @@ from lib.config import ENDPOINT, free_port
 from lib.daemon import DaemonFailed
 from lib.events import body, new_id
 from lib.hooks import script
-from lib.service import listening_socket, passing
+from lib.service import listening_socket, n_queued, passing
 from lib.settings import RISKHOOKD, scaled
 from lib.waiting import wait_until
 
@@ -113,12 +112,6 @@ def test_ten_restarts_under_load_refuse_and_lose_nothing(make_activated, folder)
     assert sorted(stored) == sorted(set(acknowledged))
     daemon.all_ended()
     assert set((folder / "executed").read_text().split()) == set(stored)
-
-
-def n_queued(listening):
-    """How many connections nobody has accepted yet: tcpi_unacked of a socket that listens."""
-    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
-    return struct.unpack_from("I", info, 24)[0]
 
 
 def test_who_connects_while_there_is_no_daemon_is_served_by_the_next(make_activated, kept_socket):

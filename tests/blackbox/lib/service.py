@@ -3,6 +3,7 @@
 
 import fcntl
 import socket
+import struct
 import sys
 
 # Becomes the daemon, with the socket as descriptor 3 (sd_listen_fds(3)).
@@ -27,3 +28,9 @@ def passing(*sockets):
 
 def listening_socket(address="127.0.0.1", backlog=1024):
     return socket.create_server((address, 0), backlog=backlog)
+
+
+def n_queued(listening):
+    """How many connections nobody has accepted yet: tcpi_unacked of a socket that listens."""
+    info = listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 28)
+    return struct.unpack_from("I", info, 24)[0]
