@@ -301,6 +301,16 @@ class Daemon:
     def ctl(self, *args, **kwargs):
         return run_ctl("-c", self.config.path, *args, **kwargs)
 
+    def ctl_unread(self, *args):
+        """What became of a command whose output nobody reads, as behind `head`."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        try:
+            return subprocess.run([str(RISKHOOKCTL), "-c", str(self.config.path), *args],
+                                  stdout=writer, stderr=subprocess.PIPE, timeout=scaled(30))
+        finally:
+            os.close(writer)
+
     def ctl_rows(self, *args):
         """The objects that a command prints with --json; [] when it found nothing."""
         return self.ctl(*args, "--json").rows()
