@@ -10,6 +10,7 @@ import pytest
 
 from lib.config import free_port
 from lib.events import body
+from lib.settings import scaled
 from lib.waiting import wait_until
 
 
@@ -73,7 +74,7 @@ def test_loopback_tells_health_and_metrics_alone(make_daemon):
     daemon.stored(body())
     for path, status in (("/healthz", 200), ("/readyz", 200), ("/metrics", 200),
                          ("/v1/status", 404)):
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=scaled(20))
         connection.request("GET", path)
         response = connection.getresponse()
         assert response.status == status, path
