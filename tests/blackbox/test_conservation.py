@@ -16,6 +16,7 @@ from lib.consumer import Consumer
 from lib.events import body
 from lib.hooks import script
 from lib.settings import scaled
+from lib.waiting import wait_until
 
 CLIENTS = 8
 KILLS = 8
@@ -98,6 +99,8 @@ def test_what_was_answered_200_is_stored_once_and_delivered(make_daemon, folder)
         running = [pool.submit(client.run, stop) for client in clients]
         try:
             kill_at_random(daemon, random.Random(seed))
+            wait_until(lambda: sum(len(client.acknowledged) for client in clients) > 100 or
+                       any(client.done() for client in running), timeout=60, what="100 events")
         finally:
             stop.set()
         for client in running:

@@ -65,6 +65,7 @@ class World:
             "handler socket": {"type": "unix", "socket": folder / "consumer.sock", "window": "4",
                                "concurrency": "2", "timeout": "300ms", **common},
             "log": {"level": "notice"}})
+        self.daemons = {str(self.daemon.pid)}
         self.seqs = []  # of stored events
         self.replays = []  # (number, handler, seqs that it must bring)
         self.pauses = []  # (handler, from, to), us
@@ -91,6 +92,7 @@ class World:
     def kill(self):
         self.daemon.kill9()
         self.daemon.start()
+        self.daemons.add(str(self.daemon.pid))
 
     def pause(self):
         handler = self.random.choice(self.handlers)
@@ -226,6 +228,8 @@ class World:
         at_once = collections.defaultdict(set)
         for kind, _, parent, delivery, _, _, _, evaluation in sorted(
                 self.lines(), key=lambda line: (line[1], line[0] == "S")):
+            if parent not in self.daemons:
+                continue  # it was killed before the program asked for it
             running = at_once[parent]
             if kind == "E":
                 running.discard((delivery, evaluation))

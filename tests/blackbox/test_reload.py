@@ -303,10 +303,11 @@ def test_endpoints_credentials_and_limits_change(make_daemon):
         assert post(body(), "/moved", daemon.bearer) == 401, "a credential that was removed"
         assert post(body(), "/moved", basic(USERNAME, "a-new-password-1234")) == 200
         assert post(body(), "/second", daemon.bearer) == 200
-        assert "stored seq=1 " in daemon.log() and "stored seq=2 " not in daemon.log()
         change(daemon, {"server": {"max_body": "1KiB"}})
         reload(daemon)
         assert post(body(padding="x" * 2000), "/second", daemon.bearer) == 413
+    daemon.stop()  # which writes all that there is to be logged
+    assert "stored seq=1 " in daemon.log() and "stored seq=2 " not in daemon.log()
 
 
 def fetch_token(daemon, connection, secret):

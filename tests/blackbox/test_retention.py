@@ -72,10 +72,16 @@ echo {in_output}; yes | head -c 1500
 @pytest.mark.parametrize("compression", ["zstd", "none"])
 def test_a_late_copy_is_told_from_another_body(make_daemon, compression):
     daemon = make_daemon({"store": {"retention": "1s", "compression": compression}})
+    posted = {}
     for raw in (body(), body_of_size(50_000)):
-        seq = daemon.stored(raw)
+        posted[daemon.stored(raw)] = raw
         assert daemon.post(raw).result == "duplicate"
+    for seq in posted:
         erased(daemon, seq)
+    daemon.config.update({"store": {"retention": None}})  # else the conflicts go, too
+    daemon.config.write()
+    daemon.restart()
+    for seq, raw in posted.items():
         assert daemon.value("SELECT body_sha256 FROM events WHERE seq = ?",
                             seq) == hashlib.sha256(raw).digest()
         assert daemon.post(raw).result == "duplicate"
