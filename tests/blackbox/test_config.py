@@ -162,7 +162,8 @@ INSTEAD = {
 @pytest.mark.parametrize("text, line, said", WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_line_is_refused_with_file_and_line(daemon, text, line, said):
     first = append(daemon, text)
-    assert said in assert_refused(daemon, daemon.config.path, None if line is None else first + line)
+    line = None if line is None else first + line
+    assert said in assert_refused(daemon, daemon.config.path, line)
 
 
 @pytest.mark.parametrize("section, option, value, said", INSTEAD.values(), ids=INSTEAD.keys())

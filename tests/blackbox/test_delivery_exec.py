@@ -65,8 +65,8 @@ def daemon(make_module_daemon, module_folder, probe):
                                      f"echo $! > {module_folder}/detached.pid\n"))
     # again until the 300 ms have sufficed to leave the number
     slow, stubborn = module_folder / "slow.pid", module_folder / "stubborn.pid"
-    sections.update(hook("slow", f"[ ! -s {slow} ] || exit 65; sleep 600 & echo $! > {slow}; wait\n",
-                         timeout="300ms"))
+    sections.update(hook("slow", f"[ ! -s {slow} ] || exit 65; sleep 600 & "
+                         f"echo $! > {slow}; wait\n", timeout="300ms"))
     sections.update(hook("stubborn", f"[ ! -s {stubborn} ] || exit 65; trap '' TERM; sleep 600 & "
                          f"echo $! > {stubborn}; while :; do wait; done\n", timeout="300ms"))
     sections["handler absent"] = {"type": "exec", "command": "/nonexistent/program",

@@ -369,16 +369,21 @@ class Daemon:
 
     def all_ended(self, timeout=60, besides=""):
         """Wait until every event is routed, every replay has ended and no delivery is to be made,
-        those of one handler aside.
+        those of one handler aside. How long that takes depends on how many were posted: `timeout`
+        is for the next step alone.
 
         It is one statement, so one moment: what is routed between two looks is missed by both.
         """
-        wait_until(lambda: not self.query("""
-            SELECT 1 FROM deliveries WHERE state = 'pending' AND handler <> ?1
-            UNION ALL SELECT 1 FROM deliveries WHERE state = 'running' AND handler <> ?1
-            UNION ALL SELECT 1 FROM replays WHERE ended_at = 0
-            UNION ALL SELECT 1 FROM events WHERE seq > (SELECT routed_seq FROM router)
-            LIMIT 1""", besides), timeout, what="every delivery has come to its end")
+        def left():
+            return self.value("""
+                SELECT (SELECT count(*) FROM deliveries WHERE state = 'pending' AND handler <> ?1)
+                     + (SELECT count(*) FROM deliveries WHERE state = 'running' AND handler <> ?1)
+                     + (SELECT count(*) FROM replays WHERE ended_at = 0)
+                     + (SELECT count(*) FROM events WHERE seq > (SELECT routed_seq FROM router))
+                """, besides)
+
+        while n := left():
+            wait_until(lambda n=n: left() != n, timeout, what=f"the {n} that are left become fewer")
 
     def attempts(self, delivery):
         return self.ctl_rows("attempts", delivery)
