@@ -34,6 +34,5 @@ void survey_add_reasons(struct survey *survey, json_t *reasons);
 /* append the computed families of core/metric_family.h */
 void survey_add_metrics(struct survey *survey, struct buf *out);
 
-/* members `log_level`, `handlers`, and more of `store`. What cannot be found
- * out is left out. */
+/* members `log_level`, `handlers`, and more of `store`. What cannot be found out is left out. */
 void survey_add_status(struct survey *survey, json_t *status);

@@ -28,6 +28,8 @@
 #include "util/err.h"
 #include "util/slice.h"
 
+struct buf;
+
 #ifndef CONFIG_DEFAULT_PATH /* make SYSCONFDIR= */
 #define CONFIG_DEFAULT_PATH "/etc/riskhookd/riskhookd.conf"
 #endif
@@ -296,7 +298,6 @@ bool handler_config_eq(const struct handler_config *a, const struct handler_conf
 
 /* "[server] listen, [store] path": the options that differ and that a reload cannot change;
  * nothing is appended when there is none */
-struct buf;
 void config_append_fixed(const struct config *a, const struct config *b, struct buf *out);
 
 const struct endpoint_config *config_endpoint(const struct config *c, const char *name);

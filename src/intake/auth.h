@@ -80,7 +80,7 @@ bool credential_set_offers(const struct credential_set *set, enum scheme scheme)
  * The time taken depends on the number of credentials and on the header's length, never on where a
  * secret differs or on whether the user exists.
  *
- * Return: AUTH_OK, an AUTH_E_* outcome, or a negative errno (out of memory).
+ * Return: AUTH_OK, an AUTH_E_* outcome, AUTH_PENDING, or a negative errno (out of memory).
  */
 int auth_check(struct credential_set *set, struct slice header, int64_t now_us,
 	       struct auth_waiter *waiter, const char **ret_name) MUST_USE;

@@ -4,11 +4,9 @@
  * code only follows them. Shapes that are known:
  *
  *	envelope	{"event_id", "event_at", "event_type", "data": {...}}	RiskOS
- *	bare		{"eval_id", "eval_status", "decision", ...}		an Evaluation as the
- *										API answers it
+ *	bare		{"eval_id", "eval_status", "decision", ...}		the API's answer
  *	legacy		{"id", "environmentName", "event": {"eventType", ...}}	ID+
- *	flat		{"eventType", "eventTime", "decision", ...}		seen in catalogues
- *only
+ *	flat		{"eventType", "eventTime", "decision", ...}		catalogues only
  */
 #include "intake/event.h"
 

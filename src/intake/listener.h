@@ -13,7 +13,7 @@
  * Stopping takes three steps, so that nobody who is connected goes away without an answer, and
  * because a suspended connection must be resumed before libmicrohttpd may stop: listener_quiesce()
  * accepts nothing more and closes idle connections; listener_drain() waits for the others; when
- * every request has its answer (intake_drain) or the store has stopped, so that none is suspended
+ * every request has its answer (gate_drain()) or the store has stopped, so that none is suspended
  * any more, listener_free() ends the threads.
  *
  * Threads: the one that made it.

@@ -51,7 +51,7 @@ struct request {
 	_Atomic int auth_wait; /* enum auth_wait */
 
 	char *body;
-	size_t n, capacity; /* capacity is reserved in the intake's budget */
+	size_t n, capacity; /* capacity is reserved in the gate's budget */
 	size_t passed;      /* bytes that were not kept */
 
 	struct event event;

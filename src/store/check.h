@@ -39,7 +39,7 @@ int check_rules(struct reader *reader, check_visit visit, void *arg) MUST_USE;
 /* received_at of the newest event, us; 0: none */
 int check_newest_event(struct reader *reader, int64_t *ret_at) MUST_USE;
 
-/* deliveries of one handler that failed and were not followed by a success: since when, us */
+/* what one handler has failed at and not done since */
 struct check_streak {
 	const char *handler; /* dies with the call */
 	int64_t failed;      /* pending deliveries with failed attempts */

@@ -17,8 +17,8 @@
  *
  * The store thread must know the evaluation of each event, so those have one index. Events are only
  * found by who reads, so each portion of theirs stays for itself, one behind the other: no page is
- * written again, and a question looks into each. Smaller portions would be more of them, larger
- *ones more runs.
+ * written again, and a question looks into each. Smaller portions would be more of them, and
+ * larger ones more runs.
  *
  * Whatever has the right key may still be another row: only its id tells. So an entry too many does
  * no harm, wherever it is, and merging may begin anew after a crash. The start merges at once what

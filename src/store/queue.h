@@ -26,7 +26,8 @@ struct route {
 	char failure[80];    /* why the filter failed: then the delivery is dead; "": pending */
 };
 
-/* write deliveries (state pending, due at once) and move routed_seq, or the replay's at_seq */
+/* write deliveries (pending and due at once, or dead with a failure) and move routed_seq, or the
+ * replay's at_seq */
 struct route_op {
 	struct store_op op;
 	const struct route *routes;

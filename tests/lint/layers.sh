@@ -34,7 +34,7 @@ check_tree() {
         # The first row that matches counts. store/model is words alone (states, outcomes), which
         # the pure modules speak too.
         n = split("^util/=0 ^core/=1 ^jq/=2 ^store/model\\.=2 " \
-            "^intake/(address|auth_waiter|claims|event|introspection|json_decode|json_marks|json_scan|json_wants|jwks|jwt|throttle|token_params|verdicts)\\.=3 " \
+            "^intake/(address|answer|auth_waiter|claims|event|introspection|json_decode|json_marks|json_scan|json_wants|jwks|jwt|throttle|token_params|verdicts)\\.=3 " \
             "^intake/(auth(_[a-z]+)?|clients|credential|key_source|login|outbound|token_endpoint|tokens)\\.=3.5 " \
             "^dispatch/(attempt|exec_env|protocol|retry|router)\\.=3 " \
             "^store/=4 ^intake/listener\\.=6 ^dispatch/dispatcher\\.=6 ^(intake|dispatch)/=5 " \
@@ -56,6 +56,7 @@ check_tree() {
         library["^systemd/"]    = "^(core/log_journal\\.c|riskhookd/[a-z_]+\\.c)$"
         library["^curl/"]       = "^(riskhookctl/libcurl\\.h|intake/outbound\\.c)$"
         library["^cjose/"]      = "^intake/jwks\\.c$"
+        library["^zstd"]        = "^store/payload\\.c$"
         library["^jansson"]     = "^(store|dispatch|admin|riskhookd|riskhookctl|intake/(claims|introspection|jwks|jwt)\\.c)"
     }
 
@@ -151,6 +152,7 @@ self_test() {
     expect bad intake/key_source.c '<curl/curl.h>'
     expect bad intake/jwt.c '<cjose/cjose.h>'
     expect bad intake/jwt.c '"intake/outbound.h"'
+    expect bad store/store.c '<zstd.h>'
     expect good intake/jwks.c '<cjose/cjose.h>'
     expect bad elsewhere/thing.c '"util/buf.h"'
     expect good jq/evaluator.c '<jq.h>'
