@@ -10,10 +10,10 @@
 #include "core/crypto.h"
 #include "core/log.h"
 #include "dispatch/handler.h"
-#include "dispatch/history.h"
 #include "dispatch/inbox.h"
 #include "dispatch/pace.h"
 #include "dispatch/reload.h"
+#include "dispatch/replay.h"
 #include "dispatch/routing.h"
 #include "dispatch/running.h"
 #include "dispatch/slot.h"
@@ -46,7 +46,7 @@ struct dispatcher {
 	int64_t give_up_at_ms; /* INT64_MAX: the handlers were not aborted yet */
 	bool is_registered;    /* the store knows all handlers */
 	bool must_refresh;     /* what the store says of handlers and replays */
-	bool has_history;      /* some replay goes on */
+	bool has_replays;      /* some replay goes on */
 	int64_t replay_retry_at_ms; /* the last batch of a replay failed; 0: it did not */
 	bool *is_catching_up;       /* one for each handler of the configuration */
 };
@@ -250,16 +250,16 @@ static bool refresh(struct dispatcher *d)
 	if (r == 0)
 		r = drive_paused(d->reader, visit_paused, d);
 	if (r == 0)
-		r = history_catching_up(d->config, d->reader, d->is_catching_up);
+		r = replay_catching_up(d->config, d->reader, d->is_catching_up);
 	if (r < 0)
 		pace_store_failed(&d->pace, "read what is paused and replayed", r);
-	d->has_history = r > 0;
+	d->has_replays = r > 0;
 	d->must_refresh = r < 0;
 	return r >= 0;
 }
 
-/* it alone waits: new events and deliveries go on, if the store lets them */
-static void replay_later(struct dispatcher *d, int error)
+/* they alone wait: new events and deliveries go on, if the store lets them */
+static void put_off_replays(struct dispatcher *d, int error)
 {
 	if (d->replay_retry_at_ms == 0)
 		log_error("cannot replay events: %s; will try again", error_name(error));
@@ -268,7 +268,7 @@ static void replay_later(struct dispatcher *d, int error)
 }
 
 /* Return: false when nothing may be routed now, because it is not known who gets new events */
-static bool replay(struct dispatcher *d)
+static bool replay_batch(struct dispatcher *d)
 {
 	int r;
 
@@ -276,17 +276,17 @@ static bool replay(struct dispatcher *d)
 		pace_wake_at(&d->pace, d->replay_retry_at_ms);
 		return true;
 	}
-	r = history_run(d->config, d->routing, d->reader, d->store);
+	r = replay_run(d->config, d->routing, d->reader, d->store);
 	if (r < 0) {
-		replay_later(d, r);
+		put_off_replays(d, r);
 		return true;
 	}
 	if (d->replay_retry_at_ms != 0)
 		log_notice("replays go on");
 	d->replay_retry_at_ms = 0;
-	if (r != HISTORY_NONE)
+	if (r != REPLAY_NONE)
 		pace_wake_at(&d->pace, 0);
-	return r != HISTORY_ENDED || refresh(d);
+	return r != REPLAY_ENDED || refresh(d);
 }
 
 static void route(struct dispatcher *d)
@@ -310,7 +310,7 @@ static void work_round(struct dispatcher *d, const struct slot_round *round)
 	}
 	if (pace_must_spare_store(&d->pace) || (d->must_refresh && !refresh(d)))
 		return;
-	if (d->has_history && !replay(d))
+	if (d->has_replays && !replay_batch(d))
 		return;
 	route(d);
 	for_each_slot(link, d)

@@ -5,7 +5,7 @@
  * One thread, woken by commits, results and timers, never by polling. Each round it
  *   1. hands over the attempts whose beginning is committed, and takes results from the workers:
  *      done, retry later (retry) or dead, written by finish ops;
- *   2. works off a batch of a replay, if one goes on (history);
+ *   2. works off a batch of a replay, if one goes on (replay);
  *   3. routes the events behind `routed_seq`: matches handlers (router), writes their deliveries;
  *   4. for each handler with room that is not paused, begins the deliveries that are due (slot).
  *

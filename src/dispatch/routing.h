@@ -60,7 +60,7 @@ void routing_report(const struct route *routes, size_t n);
 /**
  * routing_run() - route one batch; waits for the commit of its deliveries
  * @is_skipped: one for each handler of the configuration: those that get nothing now, because their
- * history comes first (dispatch/history.h)
+ * history comes first (dispatch/replay.h)
  * @ret_more: there may be more
  *
  * Return: number of events, or a negative errno and nothing was routed.

@@ -14,7 +14,7 @@ static const char sql_open_replays[] =
 	" WHERE ended_at = 0 ORDER BY replay";
 
 /* the filters are the row's own, so that nobody has to carry them */
-static const char sql_history[] =
+static const char sql_replay_events[] =
 	"SELECT " ROUTABLE_COLUMNS " FROM events"
 	"  JOIN (SELECT since, until, event_type AS type, eval_id AS wanted FROM replays"
 	"         WHERE replay = ?1)"
@@ -67,13 +67,14 @@ int drive_open_replays(struct reader *reader,
 	return r != 0 ? r : db_errno(rc);
 }
 
-int drive_history(struct reader *reader, const struct replay_state *replay, int64_t window,
-		  size_t max, int (*visit)(const struct routable *event, void *arg), void *arg)
+int drive_replay_events(struct reader *reader, const struct replay_state *replay, int64_t window,
+			size_t max, int (*visit)(const struct routable *event, void *arg),
+			void *arg)
 {
 	sqlite3_stmt *stmt;
 	int r;
 
-	r = reader_statement(reader, READER_HISTORY, sql_history, &stmt);
+	r = reader_statement(reader, READER_REPLAY_EVENTS, sql_replay_events, &stmt);
 	if (r == 0)
 		r = db_bind(stmt, "iiii", replay->replay, replay->at_seq,
 			    MIN_OF(replay->last_seq, replay->at_seq + window), (int64_t)max);

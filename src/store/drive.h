@@ -3,7 +3,7 @@
  * What operators do to deliveries: pause a handler, retry, hold, release, dismiss, replay
  *
  * Each is one store op, so that it is durable when it is answered and survives a restart. A replay
- * is a row that the dispatcher works off batch by batch (dispatch/history.h); so is the history of
+ * is a row that the dispatcher works off batch by batch (dispatch/replay.h); so is the history of
  * a handler with `start = all`.
  *
  * Threads: reading as the reader; ops as every store op.
@@ -93,12 +93,12 @@ int drive_open_replays(struct reader *reader,
 		       void *arg) MUST_USE;
 
 /**
- * drive_history() - the next events of a replay, in order
+ * drive_replay_events() - the next events of a replay, in order
  * @window: how many seqs to look through at most
  * @max:    most events
  *
  * Return: as queue_unrouted().
  */
-int drive_history(struct reader *reader, const struct replay_state *replay, int64_t window,
-		  size_t max, int (*visit)(const struct routable *event, void *arg),
-		  void *arg) MUST_USE;
+int drive_replay_events(struct reader *reader, const struct replay_state *replay, int64_t window,
+			size_t max, int (*visit)(const struct routable *event, void *arg),
+			void *arg) MUST_USE;

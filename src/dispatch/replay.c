@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "dispatch/history.h"
+#include "dispatch/replay.h"
 
 #include "core/clock.h"
 #include "core/log.h"
@@ -33,7 +33,7 @@ static int visit_replay(const struct replay_state *replay, void *arg)
 	return 0;
 }
 
-int history_catching_up(const struct config *config, struct reader *reader, bool *ret_flags)
+int replay_catching_up(const struct config *config, struct reader *reader, bool *ret_flags)
 {
 	struct search search = {.config = config, .flags = ret_flags};
 	int r;
@@ -93,11 +93,11 @@ static int commit(const struct replay_state *replay, const struct batch *batch, 
 	if (op.is_end)
 		log_with(LOG_LEVEL_NOTICE, &ids, "%s %lld has come to its end",
 			 replay->is_history ? "history" : "replay", (long long)replay->replay);
-	return op.is_end ? HISTORY_ENDED : HISTORY_MORE;
+	return op.is_end ? REPLAY_ENDED : REPLAY_MORE;
 }
 
-int history_run(const struct config *config, struct routing *routing, struct reader *reader,
-		struct store *store)
+int replay_run(const struct config *config, struct routing *routing, struct reader *reader,
+	       struct store *store)
 {
 	struct search search = {.config = config};
 	struct replay_state *replay = &search.first;
@@ -106,11 +106,11 @@ int history_run(const struct config *config, struct routing *routing, struct rea
 
 	r = drive_open_replays(reader, visit_replay, &search);
 	if (r < 0 || search.n == 0)
-		return r < 0 ? r : HISTORY_NONE;
+		return r < 0 ? r : REPLAY_NONE;
 	batch.handler = config_handler(config, replay->handler);
 	batch.index = (size_t)(batch.handler - config->handlers);
 	batch.at_seq = replay->at_seq;
-	r = drive_history(reader, replay, WINDOW, BATCH, visit_event, &batch);
+	r = drive_replay_events(reader, replay, WINDOW, BATCH, visit_event, &batch);
 	if (r < 0)
 		return r;
 	if (batch.n_events < BATCH) /* the window's end was reached */
