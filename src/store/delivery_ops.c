@@ -4,7 +4,6 @@
  */
 #include <errno.h>
 
-#include "store/drive_ops.h"
 #include "store/model.h"
 #include "store/queue.h"
 #include "store/store_ops.h"
@@ -53,12 +52,12 @@ static int insert_dead(struct writer *w, const struct route *route, int64_t eval
 static int insert_delivery(struct writer *w, struct route_op *op, const struct route *route)
 {
 	int64_t evaluation, mark = op->is_history ? 0 : op->replay;
-	int r = writer_find(w, EVENT_TARGET, "i", route->seq);
+	int r = writer_find(w, EVENT_EVALUATION, "i", route->seq);
 
 	if (r < 0)
 		return r == -ENODATA ? 0 : r;
-	evaluation = sqlite3_column_int64(w->statements[EVENT_TARGET], 0);
-	sqlite3_reset(w->statements[EVENT_TARGET]);
+	evaluation = sqlite3_column_int64(w->statements[EVENT_EVALUATION], 0);
+	sqlite3_reset(w->statements[EVENT_EVALUATION]);
 	if (route->failure[0] != '\0')
 		r = insert_dead(w, route, evaluation, op->now, mark);
 	else
@@ -79,7 +78,7 @@ int route_run(struct writer *w, struct store_op *base)
 			return r;
 	}
 	if (op->replay > 0)
-		return drive_move_replay(w->drive, op);
+		return drive_move_replay(w, op);
 	return writer_move_router(w, op->routed_seq);
 }
 
@@ -120,5 +119,5 @@ int finish_run(struct writer *w, struct store_op *base)
 		      delivery_state_name(op->state), op->due_at, op->now, outcome, op->reason);
 	if (r < 0 || op->state == DELIVERY_PENDING || sqlite3_changes(w->db) == 0)
 		return r;
-	return writer_do(w, DELIVERY_RELEASE, "i", op->delivery);
+	return writer_do(w, DELIVERY_PASS_TURN, "i", op->delivery);
 }

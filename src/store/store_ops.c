@@ -2,7 +2,7 @@
 /*
  * The writer: its statements, its transactions, and what each kind of op writes. Each op is a short
  * function over the statements of store_sql.c; posts are in event_ops.c, deliveries in
- * delivery_ops.c.
+ * delivery_ops.c, what operators do to them in drive_ops.c.
  */
 #include "store/store_ops.h"
 
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #include "core/clock.h"
-#include "store/drive_ops.h"
 #include "store/erase.h"
 #include "store/id_index.h"
 #include "store/token_store.h"
@@ -50,9 +49,6 @@ int writer_new(sqlite3 *db, int64_t quarantine_max, struct writer **ret_writer, 
 	r = load_ids(w, e);
 	if (r < 0)
 		return r;
-	r = drive_writer_new(db, &w->drive, e);
-	if (r < 0)
-		return r;
 	*ret_writer = steal_ptr(&w);
 	return 0;
 }
@@ -61,7 +57,6 @@ void writer_free(struct writer *w)
 {
 	if (!w)
 		return;
-	drive_writer_free(w->drive);
 	for (int i = 0; i < STATEMENTS; i++)
 		sqlite3_finalize(w->statements[i]);
 	for (enum id_kind kind = 0; kind < ID_KINDS; kind++)
@@ -92,6 +87,18 @@ int writer_do(struct writer *w, enum statement id, const char *types, ...)
 	va_end(ap);
 	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
 	return r;
+}
+
+int writer_change(struct writer *w, enum statement id, const char *types, ...)
+{
+	va_list ap;
+	int rc, r;
+
+	va_start(ap, types);
+	r = step(w, id, &rc, types, ap);
+	va_end(ap);
+	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
+	return r < 0 ? r : sqlite3_changes(w->db);
 }
 
 int writer_find(struct writer *w, enum statement id, const char *types, ...)
@@ -155,26 +162,6 @@ int writer_recover(struct writer *w, int64_t now)
 	if (r < 0)
 		(void)writer_rollback(w); /* the start fails anyway */
 	return r;
-}
-
-static int run_handlers(struct writer *w, struct store_op *op)
-{
-	return drive_run_handlers(w->drive, container_of(op, struct handlers_op, op));
-}
-
-static int run_pause(struct writer *w, struct store_op *op)
-{
-	return drive_run_pause(w->drive, container_of(op, struct pause_op, op));
-}
-
-static int run_change(struct writer *w, struct store_op *op)
-{
-	return drive_run_change(w->drive, container_of(op, struct change_op, op));
-}
-
-static int run_replay(struct writer *w, struct store_op *op)
-{
-	return drive_run_replay(w->drive, container_of(op, struct replay_op, op));
 }
 
 static int run_token(struct writer *w, struct store_op *base)
@@ -241,10 +228,10 @@ int writer_run(struct writer *w, struct store_op *op)
 		[STORE_OP_FINISH] = finish_run,
 		[STORE_OP_TOKEN] = run_token,
 		[STORE_OP_TOKEN_REVOKE] = run_token_revoke,
-		[STORE_OP_HANDLERS] = run_handlers,
-		[STORE_OP_PAUSE] = run_pause,
-		[STORE_OP_CHANGE] = run_change,
-		[STORE_OP_REPLAY] = run_replay,
+		[STORE_OP_HANDLERS] = drive_run_handlers,
+		[STORE_OP_PAUSE] = drive_run_pause,
+		[STORE_OP_CHANGE] = drive_run_change,
+		[STORE_OP_REPLAY] = drive_run_replay,
 		[STORE_OP_USE] = run_use,
 		[STORE_OP_PROBE] = run_probe,
 		[STORE_OP_ERASE] = run_erase,

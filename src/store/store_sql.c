@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/store_sql.h"
 
-#include "store/drive_ops.h"
 #include "store/id_index.h"
+#include "store/model.h"
 
 /* clang-format off */
 const char *const store_sql[STATEMENTS] = {
@@ -85,7 +85,7 @@ const char *const store_sql[STATEMENTS] = {
 		" body_sha256, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[QUARANTINE_PRUNE] = "DELETE FROM quarantine WHERE quarantine <="
 			     " (SELECT max(quarantine) FROM quarantine) - ?1",
-	[EVENT_TARGET] = "SELECT evaluation FROM events WHERE seq = ?1 AND erased_at = 0",
+	[EVENT_EVALUATION] = "SELECT evaluation FROM events WHERE seq = ?1 AND erased_at = 0",
 	[DELIVERY_FIND_LIVE] = "SELECT 1 FROM deliveries AS live WHERE handler = ?1"
 			       " AND evaluation = ?2 AND evaluation <> 0"
 			       " AND state IN ('pending', 'running', 'held')",
@@ -118,7 +118,14 @@ const char *const store_sql[STATEMENTS] = {
 	[DELIVERY_FINISH] =
 		"UPDATE deliveries SET state = ?3, due_at = ?4, changed_at = ?5, outcome = ?6,"
 		" reason = ?7 WHERE delivery = ?1 AND attempts = ?2 AND state = 'running'",
-	[DELIVERY_RELEASE] = SQL_PASS_TURN,
+	/* the one that has ended passes its turn (sql/004_drive.sql) */
+	[DELIVERY_PASS_TURN] =
+		"UPDATE deliveries SET ready = 1 WHERE delivery = ("
+		" SELECT live.delivery FROM deliveries AS ended, deliveries AS live"
+		"  WHERE ended.delivery = ?1 AND ended.ready AND live.handler = ended.handler"
+		"    AND live.evaluation = ended.evaluation AND live.evaluation <> 0"
+		"    AND live.state IN ('pending', 'running', 'held')"
+		"  ORDER BY live.delivery LIMIT 1)",
 	[USE_UPSERT] = "INSERT INTO uses (kind, name, used_at) VALUES (?1, ?2, ?3)"
 		       " ON CONFLICT (kind, name) DO UPDATE SET used_at = excluded.used_at",
 	[ATTEMPTS_RECOVER] = "UPDATE attempts SET ended_at = ?1, outcome = 'interrupted',"
@@ -139,5 +146,44 @@ const char *const store_sql[STATEMENTS] = {
 		"DELETE FROM tokens WHERE expires_at > ?1 AND expires_at <= ?2"
 		" AND (?3 = '' OR credential = ?3)"
 		" AND (?4 = x'' OR substr(token_sha256, 1, length(?4)) = ?4)",
+	[HANDLER_INSERT] = "INSERT INTO handlers (handler, first_seen) VALUES (?1, ?2)"
+			   " ON CONFLICT (handler) DO NOTHING",
+	[HANDLER_FIND] = "SELECT 1 FROM handlers WHERE handler = ?1",
+	[HANDLER_PAUSE] = "UPDATE handlers SET paused_at = ?2"
+			  " WHERE handler = ?1 AND (paused_at > 0) <> (?2 > 0)",
+	/* last_seq is no bound here: it ends when it has caught up with the router */
+	[HISTORY_INSERT] =
+		"INSERT INTO replays (handler, history, at_seq, last_seq, created_at)"
+		" SELECT ?1, 1, 0, 9223372036854775807, ?2 WHERE EXISTS (SELECT 1 FROM events)",
+	/* what the router has not passed goes to the handler in any case */
+	[REPLAY_INSERT] =
+		"INSERT INTO replays (handler, history, at_seq, last_seq, since, until,"
+		" event_type, eval_id, created_at)"
+		" SELECT ?1, 0, max(?2, 1) - 1, iif(?3 > 0, min(?3, routed_seq), routed_seq), ?4,"
+		" ?5, ?6, ?7, ?8 FROM router",
+	[REPLAY_MOVE] = "UPDATE replays SET at_seq = ?2, deliveries = deliveries + ?3,"
+			" ended_at = ?4 WHERE replay = ?1",
+	[DELIVERY_STATE] = "SELECT state FROM deliveries WHERE delivery = ?1",
+	/* it has the turn unless another one has: then it comes next, because its number is lower */
+	[DELIVERY_RETRY] =
+		"UPDATE deliveries AS d SET state = 'pending', due_at = ?2, retry_since = ?2,"
+		" changed_at = ?2, ready = d.evaluation = 0 OR NOT EXISTS ("
+		"  SELECT 1 FROM deliveries AS live WHERE live.handler = d.handler"
+		"     AND live.evaluation = d.evaluation AND live.evaluation <> 0"
+		"     AND live.state IN ('pending', 'running', 'held'))"
+		" WHERE delivery = ?1 AND NOT EXISTS (" /* nothing is left to be delivered */
+		"  SELECT 1 FROM events AS e WHERE e.seq = d.seq AND e.erased_at > 0)",
+	[DELIVERY_HURRY] = "UPDATE deliveries SET due_at = min(due_at, ?2), retry_since = ?2,"
+			   " changed_at = ?2 WHERE delivery = ?1",
+	[DELIVERY_MOVE] = "UPDATE deliveries SET state = ?2, changed_at = ?3 WHERE delivery = ?1",
+	/* of one that was dead the reason stays; retention has emptied it, perhaps */
+	[DELIVERY_DISMISS] =
+		"UPDATE deliveries SET outcome = '" OUTCOME_DISMISSED "', changed_at = ?2,"
+		" reason = iif(state = 'dead', reason, 'dismissed by an operator'), state = 'dead'"
+		" WHERE delivery = ?1",
+	/* the clock was set back since they were told to wait; both values of ready, for the index */
+	[DELIVERIES_FROM_FUTURE] =
+		"UPDATE deliveries SET due_at = ?2, changed_at = ?2 WHERE handler = ?1"
+		" AND state = 'pending' AND ready IN (0, 1) AND due_at > ?2 AND changed_at > ?2",
 };
 /* clang-format on */

@@ -2,7 +2,8 @@
 /*
  * What the files that write ops share: the statements of the one writing connection
  *
- * store_ops.c owns them; event_ops.c writes what was posted, delivery_ops.c what becomes of it.
+ * store_ops.c owns them; event_ops.c writes what was posted, delivery_ops.c what becomes of it, and
+ * drive_ops.c what operators do to that.
  *
  * Private to store/.   Threads: the store thread alone.
  */
@@ -14,18 +15,20 @@
 #include "store/store.h"
 #include "store/store_sql.h"
 
-struct drive_writer;
+struct route_op;
 
 struct writer {
 	sqlite3 *db;
 	int64_t quarantine_max;
 	struct id_index ids[ID_KINDS];
 	sqlite3_stmt *statements[STATEMENTS];
-	struct drive_writer *drive;
 };
 
 /* run a statement without rows; parameters as for db_bind(). Return: 0, or a negative errno. */
 int writer_do(struct writer *w, enum statement id, const char *types, ...) MUST_USE;
+
+/* as writer_do(). Return: how many rows it changed, or a negative errno. */
+int writer_change(struct writer *w, enum statement id, const char *types, ...) MUST_USE;
 
 /* a statement with one row, which the caller resets. Return: 0, -ENODATA without a row, another
  * negative errno. */
@@ -42,3 +45,10 @@ int quarantine_run(struct writer *w, struct store_op *base) MUST_USE;
 int route_run(struct writer *w, struct store_op *base) MUST_USE;
 int begin_run(struct writer *w, struct store_op *base) MUST_USE;
 int finish_run(struct writer *w, struct store_op *base) MUST_USE;
+int drive_run_handlers(struct writer *w, struct store_op *base) MUST_USE;
+int drive_run_pause(struct writer *w, struct store_op *base) MUST_USE;
+int drive_run_change(struct writer *w, struct store_op *base) MUST_USE;
+int drive_run_replay(struct writer *w, struct store_op *base) MUST_USE;
+
+/* the replay that @op names has come so far */
+int drive_move_replay(struct writer *w, const struct route_op *op) MUST_USE;

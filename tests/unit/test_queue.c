@@ -388,7 +388,7 @@ static void test_plans_of_the_writer(void **state)
 		assert_null(strstr(plan, "TEMP B-TREE"));
 		n_live++;
 	}
-	assert_int_equal(n_live, 4); /* a new one, the turn (at an end, dismissed), a retry */
+	assert_int_equal(n_live, 3); /* a new one, the turn, a retry */
 	writer_free(writer);
 	sqlite3_close(db);
 }
