@@ -6,7 +6,7 @@
 
 #include "store/model.h"
 #include "store/queue.h"
-#include "store/store_ops.h"
+#include "store/writer.h"
 #include "store/writer_private.h"
 
 /* has another delivery of the evaluation the turn? Return: 0, or a negative errno */

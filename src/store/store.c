@@ -22,7 +22,7 @@
 #include "store/checkpoint.h"
 #include "store/db.h"
 #include "store/store_file.h"
-#include "store/store_ops.h"
+#include "store/writer.h"
 #include "util/thread.h"
 
 #define ROUTED_LAG_MS 100 /* how late the router's mark may be on disk */

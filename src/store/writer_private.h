@@ -2,7 +2,7 @@
 /*
  * What the files that write ops share: the statements of the one writing connection
  *
- * store_ops.c owns them; event_ops.c writes what was posted, delivery_ops.c what becomes of it, and
+ * writer.c owns them; event_ops.c writes what was posted, delivery_ops.c what becomes of it, and
  * drive_ops.c what operators do to that.
  *
  * Private to store/.   Threads: the store thread alone.

@@ -12,7 +12,7 @@
 #include "store_bench.h"
 
 #include "store/query.h"
-#include "store/store_ops.h"
+#include "store/writer.h"
 #include "store/writer_private.h"
 #include "util/buf.h"
 

@@ -8,7 +8,7 @@
 
 #include "store/drive.h"
 #include "store/reader_private.h"
-#include "store/store_ops.h"
+#include "store/writer.h"
 
 #define NOW 100
 #define MAX 16

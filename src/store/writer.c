@@ -4,7 +4,7 @@
  * function over the statements of store_sql.c; posts are in event_ops.c, deliveries in
  * delivery_ops.c, what operators do to them in drive_ops.c.
  */
-#include "store/store_ops.h"
+#include "store/writer.h"
 
 #include <errno.h>
 #include <stdlib.h>

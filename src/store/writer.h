@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What each kind of op writes, inside a transaction that the store thread has begun
+ * The writer: the store thread's transactions, and what each kind of op writes in one
  *
  * Private to store/.   Threads: the store thread alone.
  */
