@@ -166,18 +166,18 @@ static enum token_verdict read_answer(const struct introspection *in,
 				      int64_t *ret_until_us)
 {
 	int64_t expires_s = CLAIMS_NO_EXPIRY;
-	enum token_verdict verdict = TOKEN_E_UNAVAILABLE;
+	enum token_verdict verdict = VERDICT_E_UNAVAILABLE;
 
 	if (!answer->error && answer->status == 200)
 		verdict = introspection_read(answer->body, answer->content_type, &in->expected,
 					     now_us / US_PER_S, &expires_s);
 	switch (verdict) {
-	case TOKEN_OK:
+	case VERDICT_OK:
 		*ret_until_us = now_us + in->remember_us;
 		if (expires_s != CLAIMS_NO_EXPIRY)
 			*ret_until_us = MIN_OF(*ret_until_us, expires_s * US_PER_S);
 		break;
-	case TOKEN_E_UNAVAILABLE:
+	case VERDICT_E_UNAVAILABLE:
 		*ret_until_us = now_us + UNAVAILABLE_US;
 		break;
 	default:
@@ -195,7 +195,7 @@ static void on_answer(struct outbound_request *request, const struct outbound_an
 	struct list woken = LIST_INIT(woken);
 	int64_t now_us = clock_now_us(), until_us;
 	enum token_verdict verdict = read_answer(in, answer, now_us, &until_us);
-	bool is_failing = verdict == TOKEN_E_UNAVAILABLE, was_failing;
+	bool is_failing = verdict == VERDICT_E_UNAVAILABLE, was_failing;
 
 	verdicts_remember(in->remembered, &l->digest, verdict, now_us, until_us);
 	mutex_lock(&in->mx);
@@ -288,21 +288,22 @@ static int check(struct credential *c, const struct presented *p)
 	struct sha256 digest = digest_of(in, p->secret);
 	enum token_verdict verdict;
 
-	return verdicts_recall(in->remembered, &digest, p->now_us, &verdict) && verdict == TOKEN_OK
+	return verdicts_recall(in->remembered, &digest, p->now_us, &verdict) &&
+			       verdict == VERDICT_OK
 		       ? 0
 		       : 1;
 }
 
 static int say(const struct presented *p, enum token_verdict verdict)
 {
-	if (verdict != TOKEN_OK)
+	if (verdict != VERDICT_OK)
 		p->waiter->reason = token_verdict_text(verdict);
 	switch (verdict) {
-	case TOKEN_OK:
+	case VERDICT_OK:
 		return CREDENTIAL_MATCHES;
-	case TOKEN_E_SCOPE:
+	case VERDICT_E_SCOPE:
 		return CREDENTIAL_LACKS_SCOPE;
-	case TOKEN_E_UNAVAILABLE:
+	case VERDICT_E_UNAVAILABLE:
 		return CREDENTIAL_CANNOT_BE_ASKED;
 	default:
 		return CREDENTIAL_DIFFERS;
@@ -335,7 +336,7 @@ static int ask(struct credential *c, struct presented *p)
 	mutex_unlock(&in->mx);
 	if (l)
 		return CREDENTIAL_WAITS;
-	return say(p, is_known ? verdict : TOKEN_E_UNAVAILABLE);
+	return say(p, is_known ? verdict : VERDICT_E_UNAVAILABLE);
 }
 
 const struct credential_ops credential_introspection_ops = {SCHEME_BEARER, make, check,

@@ -26,7 +26,7 @@ struct jwt_credential {
 	char *issuer, *audience, *scope;
 	struct jwt_rules rules;      /* points to them */
 	struct key_source *keys;     /* NULL: nobody asks, the configuration is only checked */
-	struct verdicts *remembered; /* TOKEN_OK alone */
+	struct verdicts *remembered; /* VERDICT_OK alone */
 };
 
 static unsigned read_algorithms(const struct string_list *names)
@@ -115,7 +115,7 @@ static int check(struct credential *c, const struct presented *p)
 	return verdicts_recall(j->remembered, &digest, p->now_us, &verdict) ? 0 : 1;
 }
 
-/* Return: TOKEN_OK, and then the token is remembered, or what is wrong */
+/* Return: VERDICT_OK, and then the token is remembered, or what is wrong */
 static enum token_verdict verify(struct jwt_credential *j, const struct presented *p,
 				 uint32_t *ret_generation)
 {
@@ -126,7 +126,7 @@ static enum token_verdict verify(struct jwt_credential *j, const struct presente
 	int64_t expires_s;
 
 	verdict = jwt_verify(p->secret, keys, &j->rules, p->now_us / US_PER_S, &expires_s);
-	if (verdict == TOKEN_OK) {
+	if (verdict == VERDICT_OK) {
 		digest = digest_of(j, p->secret, *ret_generation);
 		verdicts_remember(j->remembered, &digest, verdict, p->now_us,
 				  MIN_OF(expires_s * US_PER_S, p->now_us + REMEMBER_US));
@@ -157,7 +157,7 @@ static enum token_verdict verify_with_newest(struct jwt_credential *j, struct pr
 	*ret_search = KEY_SEARCH_NONE;
 	for (int i = 0; i < TRIES_MAX; i++) {
 		verdict = verify(j, p, &generation);
-		if (verdict != TOKEN_E_UNKNOWN_KEY)
+		if (verdict != VERDICT_E_UNKNOWN_KEY)
 			return verdict;
 		*ret_search = key_source_search(j->keys, generation, p->waiter);
 		if (*ret_search != KEY_SEARCH_AGAIN)
@@ -176,14 +176,14 @@ static int ask(struct credential *c, struct presented *p)
 	if (!j->keys)
 		return CREDENTIAL_DIFFERS;
 	verdict = verify_with_newest(j, p, &search);
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		return CREDENTIAL_MATCHES;
-	if (verdict == TOKEN_E_UNKNOWN_KEY && search == KEY_SEARCH_WAIT)
+	if (verdict == VERDICT_E_UNKNOWN_KEY && search == KEY_SEARCH_WAIT)
 		return CREDENTIAL_WAITS; /* and the waiter may be gone */
 	note_reason(j, p, verdict);
-	if (verdict == TOKEN_E_SCOPE)
+	if (verdict == VERDICT_E_SCOPE)
 		return CREDENTIAL_LACKS_SCOPE;
-	if (verdict == TOKEN_E_UNKNOWN_KEY && search == KEY_SEARCH_UNAVAILABLE)
+	if (verdict == VERDICT_E_UNKNOWN_KEY && search == KEY_SEARCH_UNAVAILABLE)
 		return CREDENTIAL_CANNOT_BE_ASKED;
 	return CREDENTIAL_DIFFERS;
 }

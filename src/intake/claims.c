@@ -10,23 +10,23 @@
 
 const char *token_verdict_text(enum token_verdict verdict)
 {
-	static const char *const texts[TOKEN_VERDICTS] = {
-		[TOKEN_OK] = "good",
-		[TOKEN_E_TOO_LARGE] = "token too large",
-		[TOKEN_E_SHAPE] = "not a JWT",
-		[TOKEN_E_HEADER] = "JWT header not acceptable",
-		[TOKEN_E_TYPE] = "wrong kind of JWT",
-		[TOKEN_E_ALGORITHM] = "algorithm not allowed",
-		[TOKEN_E_CLAIM] = "claim missing or of the wrong type",
-		[TOKEN_E_ISSUER] = "wrong issuer",
-		[TOKEN_E_AUDIENCE] = "wrong audience",
-		[TOKEN_E_EXPIRED] = "token expired",
-		[TOKEN_E_NOT_YET] = "token not valid yet",
-		[TOKEN_E_UNKNOWN_KEY] = "no key fits",
-		[TOKEN_E_SIGNATURE] = "wrong signature",
-		[TOKEN_E_INACTIVE] = "token not active",
-		[TOKEN_E_SCOPE] = "required scope missing",
-		[TOKEN_E_UNAVAILABLE] = "the provider cannot be asked",
+	static const char *const texts[VERDICTS] = {
+		[VERDICT_OK] = "good",
+		[VERDICT_E_TOO_LARGE] = "token too large",
+		[VERDICT_E_SHAPE] = "not a JWT",
+		[VERDICT_E_HEADER] = "JWT header not acceptable",
+		[VERDICT_E_TYPE] = "wrong kind of JWT",
+		[VERDICT_E_ALGORITHM] = "algorithm not allowed",
+		[VERDICT_E_CLAIM] = "claim missing or of the wrong type",
+		[VERDICT_E_ISSUER] = "wrong issuer",
+		[VERDICT_E_AUDIENCE] = "wrong audience",
+		[VERDICT_E_EXPIRED] = "token expired",
+		[VERDICT_E_NOT_YET] = "token not valid yet",
+		[VERDICT_E_UNKNOWN_KEY] = "no key fits",
+		[VERDICT_E_SIGNATURE] = "wrong signature",
+		[VERDICT_E_INACTIVE] = "token not active",
+		[VERDICT_E_SCOPE] = "required scope missing",
+		[VERDICT_E_UNAVAILABLE] = "the provider cannot be asked",
 	};
 
 	return texts[verdict];
@@ -42,10 +42,10 @@ static enum token_verdict check_issuer(const json_t *claims, const char *issuer)
 	const json_t *iss = json_object_get(claims, "iss");
 
 	if (!issuer)
-		return TOKEN_OK;
+		return VERDICT_OK;
 	if (!json_is_string(iss))
-		return TOKEN_E_CLAIM;
-	return slice_eq_str(string_slice(iss), issuer) ? TOKEN_OK : TOKEN_E_ISSUER;
+		return VERDICT_E_CLAIM;
+	return slice_eq_str(string_slice(iss), issuer) ? VERDICT_OK : VERDICT_E_ISSUER;
 }
 
 /* a string, or a list of strings that has ours */
@@ -55,19 +55,19 @@ static enum token_verdict check_audience(const json_t *claims, const char *audie
 	bool found = false;
 
 	if (!audience)
-		return TOKEN_OK;
+		return VERDICT_OK;
 	if (json_is_string(aud))
-		return slice_eq_str(string_slice(aud), audience) ? TOKEN_OK : TOKEN_E_AUDIENCE;
+		return slice_eq_str(string_slice(aud), audience) ? VERDICT_OK : VERDICT_E_AUDIENCE;
 	if (!json_is_array(aud))
-		return TOKEN_E_CLAIM;
+		return VERDICT_E_CLAIM;
 	for (size_t i = 0; i < json_array_size(aud); i++) {
 		const json_t *item = json_array_get(aud, i);
 
 		if (!json_is_string(item))
-			return TOKEN_E_CLAIM;
+			return VERDICT_E_CLAIM;
 		found |= slice_eq_str(string_slice(item), audience);
 	}
-	return found ? TOKEN_OK : TOKEN_E_AUDIENCE;
+	return found ? VERDICT_OK : VERDICT_E_AUDIENCE;
 }
 
 /* NumericDate: seconds since the epoch, perhaps with a fraction. Return: false when it is none */
@@ -89,11 +89,11 @@ static enum token_verdict check_expiry(const json_t *claims, const struct claims
 
 	*ret_expires_s = CLAIMS_NO_EXPIRY;
 	if (!exp)
-		return expected->must_expire ? TOKEN_E_CLAIM : TOKEN_OK;
+		return expected->must_expire ? VERDICT_E_CLAIM : VERDICT_OK;
 	if (!read_time(exp, &at_s))
-		return TOKEN_E_CLAIM;
+		return VERDICT_E_CLAIM;
 	*ret_expires_s = at_s + expected->leeway_s;
-	return now_s < *ret_expires_s ? TOKEN_OK : TOKEN_E_EXPIRED;
+	return now_s < *ret_expires_s ? VERDICT_OK : VERDICT_E_EXPIRED;
 }
 
 static enum token_verdict check_begin(const json_t *claims, const char *name,
@@ -103,10 +103,10 @@ static enum token_verdict check_begin(const json_t *claims, const char *name,
 	int64_t at_s;
 
 	if (!value)
-		return TOKEN_OK;
+		return VERDICT_OK;
 	if (!read_time(value, &at_s))
-		return TOKEN_E_CLAIM;
-	return at_s <= now_s + expected->leeway_s ? TOKEN_OK : TOKEN_E_NOT_YET;
+		return VERDICT_E_CLAIM;
+	return at_s <= now_s + expected->leeway_s ? VERDICT_OK : VERDICT_E_NOT_YET;
 }
 
 enum token_verdict claims_check(const struct json_t *claims, const struct claims_expected *expected,
@@ -114,13 +114,13 @@ enum token_verdict claims_check(const struct json_t *claims, const struct claims
 {
 	enum token_verdict verdict = check_issuer(claims, expected->issuer);
 
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		verdict = check_audience(claims, expected->audience);
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		verdict = check_expiry(claims, expected, now_s, ret_expires_s);
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		verdict = check_begin(claims, "nbf", expected, now_s);
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		verdict = check_begin(claims, "iat", expected, now_s);
 	return verdict;
 }
@@ -161,11 +161,11 @@ enum token_verdict claims_check_scope(const struct json_t *claims, const char *r
 	struct slice rest = slice_of(required), word;
 
 	if (!required)
-		return TOKEN_OK;
+		return VERDICT_OK;
 	if ((scope && !json_is_string(scope)) || !is_scope_list(scp))
-		return TOKEN_E_CLAIM;
+		return VERDICT_E_CLAIM;
 	while (slice_split(&rest, ' ', &word))
 		if (word.n && !grants(scope, scp, word))
-			return TOKEN_E_SCOPE;
-	return TOKEN_OK;
+			return VERDICT_E_SCOPE;
+	return VERDICT_OK;
 }

@@ -20,23 +20,23 @@ struct json_t;
 
 /* Why a token is good, or what is wrong with it. */
 enum token_verdict {
-	TOKEN_OK = 0,
-	TOKEN_E_TOO_LARGE,
-	TOKEN_E_SHAPE,     /* not three parts of base64url, JSON objects, and a signature */
-	TOKEN_E_HEADER,    /* a member of the header has the wrong type, is forbidden or critical */
-	TOKEN_E_TYPE,      /* typ: this JWT is something else */
-	TOKEN_E_ALGORITHM, /* not allowed; none and HMAC never are */
-	TOKEN_E_CLAIM,     /* a claim is missing or has the wrong type */
-	TOKEN_E_ISSUER,
-	TOKEN_E_AUDIENCE,
-	TOKEN_E_EXPIRED,
-	TOKEN_E_NOT_YET,     /* nbf or iat is in the future */
-	TOKEN_E_UNKNOWN_KEY, /* no key of the set fits: a newer set may have it */
-	TOKEN_E_SIGNATURE,
-	TOKEN_E_INACTIVE,    /* introspection says no */
-	TOKEN_E_SCOPE,       /* all is well, but the required scope is missing */
-	TOKEN_E_UNAVAILABLE, /* nobody could say */
-	TOKEN_VERDICTS
+	VERDICT_OK = 0,
+	VERDICT_E_TOO_LARGE,
+	VERDICT_E_SHAPE,  /* not three parts of base64url, JSON objects, and a signature */
+	VERDICT_E_HEADER, /* a member of the header has the wrong type, is forbidden or critical */
+	VERDICT_E_TYPE,   /* typ: this JWT is something else */
+	VERDICT_E_ALGORITHM, /* not allowed; none and HMAC never are */
+	VERDICT_E_CLAIM,     /* a claim is missing or has the wrong type */
+	VERDICT_E_ISSUER,
+	VERDICT_E_AUDIENCE,
+	VERDICT_E_EXPIRED,
+	VERDICT_E_NOT_YET,     /* nbf or iat is in the future */
+	VERDICT_E_UNKNOWN_KEY, /* no key of the set fits: a newer set may have it */
+	VERDICT_E_SIGNATURE,
+	VERDICT_E_INACTIVE,    /* introspection says no */
+	VERDICT_E_SCOPE,       /* all is well, but the required scope is missing */
+	VERDICT_E_UNAVAILABLE, /* nobody could say */
+	VERDICTS
 };
 
 /* for the log: "wrong audience" */
@@ -58,10 +58,11 @@ struct claims_expected {
  * @now_s:         wall clock, seconds since the epoch
  * @ret_expires_s: when the token ends, leeway included; CLAIMS_NO_EXPIRY when it does not say
  *
- * Return: TOKEN_OK or what is wrong.
+ * Return: VERDICT_OK or what is wrong.
  */
 enum token_verdict claims_check(const struct json_t *claims, const struct claims_expected *expected,
 				int64_t now_s, int64_t *ret_expires_s);
 
-/* TOKEN_OK, TOKEN_E_SCOPE, or TOKEN_E_CLAIM when `scope` is no string and `scp` no list of them */
+/* VERDICT_OK, VERDICT_E_SCOPE, or VERDICT_E_CLAIM when `scope` is no string and `scp` no list of
+ * them */
 enum token_verdict claims_check_scope(const struct json_t *claims, const char *required);

@@ -41,13 +41,13 @@ enum token_verdict introspection_read(struct slice body, struct slice content_ty
 	enum token_verdict verdict;
 
 	if (!body.n || body.n > INTROSPECTION_ANSWER_MAX || !is_json(content_type))
-		return TOKEN_E_UNAVAILABLE;
+		return VERDICT_E_UNAVAILABLE;
 	answer = json_loadb(body.p, body.n, JSON_REJECT_DUPLICATES, NULL);
 	active = json_object_get(answer, "active");
 	if (!json_is_boolean(active))
-		return TOKEN_E_UNAVAILABLE;
+		return VERDICT_E_UNAVAILABLE;
 	if (!json_is_true(active))
-		return TOKEN_E_INACTIVE;
+		return VERDICT_E_INACTIVE;
 	verdict = claims_check(answer, expected, now_s, ret_expires_s);
-	return verdict == TOKEN_OK ? claims_check_scope(answer, expected->scope) : verdict;
+	return verdict == VERDICT_OK ? claims_check_scope(answer, expected->scope) : verdict;
 }

@@ -19,10 +19,10 @@ int form_append(struct buf *out, struct slice text);
 /**
  * introspection_read() - what does the provider say?
  * @content_type:  of the answer; empty: not given
- * @ret_expires_s: on TOKEN_OK; CLAIMS_NO_EXPIRY when it does not say
+ * @ret_expires_s: on VERDICT_OK; CLAIMS_NO_EXPIRY when it does not say
  *
- * Return: TOKEN_OK; TOKEN_E_UNAVAILABLE when this is no introspection answer; or what is wrong with
- * the token.
+ * Return: VERDICT_OK; VERDICT_E_UNAVAILABLE when this is no introspection answer; or what is wrong
+ * with the token.
  */
 enum token_verdict introspection_read(struct slice body, struct slice content_type,
 				      const struct claims_expected *expected, int64_t now_s,

@@ -17,13 +17,13 @@ static enum token_verdict split(struct slice token, struct parts *ret)
 	struct slice rest = token, more;
 
 	if (token.n > JWT_MAX)
-		return TOKEN_E_TOO_LARGE;
+		return VERDICT_E_TOO_LARGE;
 	if (!slice_split(&rest, '.', &ret->header) || !slice_split(&rest, '.', &ret->payload) ||
 	    !slice_split(&rest, '.', &ret->signature) || slice_split(&rest, '.', &more))
-		return TOKEN_E_SHAPE;
+		return VERDICT_E_SHAPE;
 	if (token.p[token.n - 1] == '.' || !ret->header.n || !ret->payload.n)
-		return TOKEN_E_SHAPE;
-	return TOKEN_OK;
+		return VERDICT_E_SHAPE;
+	return VERDICT_OK;
 }
 
 /* Return: the JSON object of a part, or NULL */
@@ -93,23 +93,23 @@ static enum token_verdict read_header(const json_t *json, unsigned allowed, stru
 	int algorithm;
 
 	if (!json_is_string(alg) || has_forbidden_member(json))
-		return TOKEN_E_HEADER;
+		return VERDICT_E_HEADER;
 	algorithm = jws_algorithm_of(string_slice(alg));
 	if (algorithm < 0 || !(allowed & 1U << algorithm))
-		return TOKEN_E_ALGORITHM;
+		return VERDICT_E_ALGORITHM;
 	if (!is_access_token(json_object_get(json, "typ")))
-		return TOKEN_E_TYPE;
+		return VERDICT_E_TYPE;
 	ret->algorithm = (enum jws_algorithm)algorithm;
 	ret->kid = string_slice(kid);
 	if (kid && (ret->kid.n == 0 || ret->kid.n > JWKS_KID_MAX))
-		return TOKEN_E_HEADER;
-	return TOKEN_OK;
+		return VERDICT_E_HEADER;
+	return VERDICT_OK;
 }
 
 static enum token_verdict check_signature(struct slice token, const struct jwks *keys,
 					  const struct header *header)
 {
-	enum token_verdict verdict = TOKEN_E_UNKNOWN_KEY;
+	enum token_verdict verdict = VERDICT_E_UNKNOWN_KEY;
 	const struct jwk *key = NULL;
 
 	if (!keys)
@@ -119,12 +119,12 @@ static enum token_verdict check_signature(struct slice token, const struct jwks 
 		if (!key)
 			return verdict;
 		if (jwk_verify(key, token))
-			return TOKEN_OK;
+			return VERDICT_OK;
 		/* without a kid, the right key may be one that we do not have yet */
 		if (header->kid.n)
-			verdict = TOKEN_E_SIGNATURE;
+			verdict = VERDICT_E_SIGNATURE;
 	}
-	return TOKEN_E_SIGNATURE;
+	return VERDICT_E_SIGNATURE;
 }
 
 enum token_verdict jwt_verify(struct slice token, const struct jwks *keys,
@@ -140,23 +140,23 @@ enum token_verdict jwt_verify(struct slice token, const struct jwks *keys,
 	int64_t expires_s;
 
 	verdict = split(token, &parts);
-	if (verdict != TOKEN_OK)
+	if (verdict != VERDICT_OK)
 		return verdict;
 	header_json = load_part(parts.header);
 	if (!header_json)
-		return TOKEN_E_SHAPE;
+		return VERDICT_E_SHAPE;
 	verdict = read_header(header_json, rules->algorithms, &header);
-	if (verdict != TOKEN_OK)
+	if (verdict != VERDICT_OK)
 		return verdict;
 	claims = load_part(parts.payload);
 	if (!claims || !parts.signature.n || !is_base64url(parts.signature))
-		return TOKEN_E_SHAPE;
+		return VERDICT_E_SHAPE;
 	verdict = claims_check(claims, &rules->claims, now_s, &expires_s);
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		verdict = check_signature(token, keys, &header);
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		verdict = claims_check_scope(claims, rules->claims.scope);
-	if (verdict == TOKEN_OK)
+	if (verdict == VERDICT_OK)
 		*ret_expires_s = expires_s;
 	return verdict;
 }
@@ -180,7 +180,7 @@ bool jwt_claims_issuer(struct slice token, const char *issuer)
 	json_t *claims = NULL;
 	struct parts parts;
 
-	if (split(token, &parts) != TOKEN_OK)
+	if (split(token, &parts) != VERDICT_OK)
 		return false;
 	claims = load_part(parts.payload);
 	return slice_eq_str(string_slice(json_object_get(claims, "iss")), issuer);

@@ -31,13 +31,13 @@ struct jwt_rules {
 
 /**
  * jwt_verify() - is this a good access token?
- * @keys:          NULL: none are known, so what is good so far ends with TOKEN_E_UNKNOWN_KEY
+ * @keys:          NULL: none are known, so what is good so far ends with VERDICT_E_UNKNOWN_KEY
  * @now_s:         wall clock, seconds since the epoch
- * @ret_expires_s: when it ends, leeway included; on TOKEN_OK
+ * @ret_expires_s: when it ends, leeway included; on VERDICT_OK
  *
- * TOKEN_E_UNKNOWN_KEY means that all but the key was right: it is worth looking for newer keys.
+ * VERDICT_E_UNKNOWN_KEY means that all but the key was right: it is worth looking for newer keys.
  *
- * Return: TOKEN_OK or what is wrong.
+ * Return: VERDICT_OK or what is wrong.
  */
 enum token_verdict jwt_verify(struct slice token, const struct jwks *keys,
 			      const struct jwt_rules *rules, int64_t now_s, int64_t *ret_expires_s);

@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!keys && jwks_parse(slice_of(vector_keys), &keys) < 0)
 		abort();
 	verdict = jwt_verify(token, keys, &rules, VECTOR_NOW_S, &expires_s);
-	if (verdict == TOKEN_OK && !is_ours(token)) {
+	if (verdict == VERDICT_OK && !is_ours(token)) {
 		(void)fprintf(stderr, "broken promise: a forged token was accepted\n");
 		abort();
 	}

@@ -29,28 +29,28 @@ static void test_answers(void **state)
 		const char *body, *type;
 		enum token_verdict verdict;
 	} cases[] = {
-		{&none, "{\"active\":true}", "application/json", TOKEN_OK},
-		{&none, "{\"active\":true}", "Application/JSON; charset=utf-8", TOKEN_OK},
-		{&none, "{\"active\":true}", NULL, TOKEN_OK},
-		{&none, "{\"active\":true}", "text/html", TOKEN_E_UNAVAILABLE},
+		{&none, "{\"active\":true}", "application/json", VERDICT_OK},
+		{&none, "{\"active\":true}", "Application/JSON; charset=utf-8", VERDICT_OK},
+		{&none, "{\"active\":true}", NULL, VERDICT_OK},
+		{&none, "{\"active\":true}", "text/html", VERDICT_E_UNAVAILABLE},
 		{&none, "{\"active\":true}", "application/token-introspection+jwt",
-		 TOKEN_E_UNAVAILABLE},
-		{&none, "{\"active\":false}", NULL, TOKEN_E_INACTIVE},
-		{&none, "{\"active\":\"true\"}", NULL, TOKEN_E_UNAVAILABLE},
-		{&none, "{\"active\":true,\"active\":true}", NULL, TOKEN_E_UNAVAILABLE},
-		{&none, "{\"active\":true", NULL, TOKEN_E_UNAVAILABLE},
-		{&none, "true", NULL, TOKEN_E_UNAVAILABLE},
-		{&none, "", NULL, TOKEN_E_UNAVAILABLE},
-		{&none, "{\"active\":true,\"exp\":1000}", NULL, TOKEN_E_EXPIRED},
-		{&none, "{\"active\":true,\"exp\":1001}", NULL, TOKEN_OK},
-		{&none, "{\"active\":true,\"exp\":\"1001\"}", NULL, TOKEN_E_CLAIM},
-		{&none, "{\"active\":true,\"nbf\":1001}", NULL, TOKEN_E_NOT_YET},
+		 VERDICT_E_UNAVAILABLE},
+		{&none, "{\"active\":false}", NULL, VERDICT_E_INACTIVE},
+		{&none, "{\"active\":\"true\"}", NULL, VERDICT_E_UNAVAILABLE},
+		{&none, "{\"active\":true,\"active\":true}", NULL, VERDICT_E_UNAVAILABLE},
+		{&none, "{\"active\":true", NULL, VERDICT_E_UNAVAILABLE},
+		{&none, "true", NULL, VERDICT_E_UNAVAILABLE},
+		{&none, "", NULL, VERDICT_E_UNAVAILABLE},
+		{&none, "{\"active\":true,\"exp\":1000}", NULL, VERDICT_E_EXPIRED},
+		{&none, "{\"active\":true,\"exp\":1001}", NULL, VERDICT_OK},
+		{&none, "{\"active\":true,\"exp\":\"1001\"}", NULL, VERDICT_E_CLAIM},
+		{&none, "{\"active\":true,\"nbf\":1001}", NULL, VERDICT_E_NOT_YET},
 		{&all, "{\"active\":true,\"iss\":\"i\",\"aud\":[\"a\"],\"scope\":\"s\"}", NULL,
-		 TOKEN_OK},
-		{&all, "{\"active\":true,\"iss\":\"i\",\"aud\":\"a\"}", NULL, TOKEN_E_SCOPE},
-		{&all, "{\"active\":true,\"iss\":\"j\",\"aud\":\"a\"}", NULL, TOKEN_E_ISSUER},
-		{&all, "{\"active\":true,\"iss\":\"i\",\"aud\":\"b\"}", NULL, TOKEN_E_AUDIENCE},
-		{&all, "{\"active\":true}", NULL, TOKEN_E_CLAIM},
+		 VERDICT_OK},
+		{&all, "{\"active\":true,\"iss\":\"i\",\"aud\":\"a\"}", NULL, VERDICT_E_SCOPE},
+		{&all, "{\"active\":true,\"iss\":\"j\",\"aud\":\"a\"}", NULL, VERDICT_E_ISSUER},
+		{&all, "{\"active\":true,\"iss\":\"i\",\"aud\":\"b\"}", NULL, VERDICT_E_AUDIENCE},
+		{&all, "{\"active\":true}", NULL, VERDICT_E_CLAIM},
 	};
 
 	(void)state;
@@ -67,7 +67,7 @@ static void test_answers(void **state)
 static void test_every_verdict_has_a_text(void **state)
 {
 	(void)state;
-	for (int i = 0; i < TOKEN_VERDICTS; i++)
+	for (int i = 0; i < VERDICTS; i++)
 		assert_non_null(token_verdict_text((enum token_verdict)i));
 }
 

@@ -47,7 +47,7 @@ static enum token_verdict verify_by(const struct jwks *keys, const struct jwt_ru
 	int64_t expires_s = -1;
 	enum token_verdict verdict = jwt_verify(slice_of(token), keys, by, now_s, &expires_s);
 
-	assert_int_equal(expires_s, verdict == TOKEN_OK ? VECTOR_NOW_S + 660 : -1);
+	assert_int_equal(expires_s, verdict == VERDICT_OK ? VECTOR_NOW_S + 660 : -1);
 	return verdict;
 }
 
@@ -59,14 +59,15 @@ static void test_every_algorithm(void **state)
 
 		assert_true(algorithm >= 0);
 		one.algorithms = 1U << algorithm;
-		assert_int_equal(verify_by(*state, &one, vectors[i].token, VECTOR_NOW_S), TOKEN_OK);
+		assert_int_equal(verify_by(*state, &one, vectors[i].token, VECTOR_NOW_S),
+				 VERDICT_OK);
 		one.algorithms = ALL & ~one.algorithms;
 		assert_int_equal(verify_by(*state, &one, vectors[i].token, VECTOR_NOW_S),
-				 TOKEN_E_ALGORITHM);
+				 VERDICT_E_ALGORITHM);
 	}
-	assert_int_equal(verify_by(*state, &rules, vector_without_kid, VECTOR_NOW_S), TOKEN_OK);
+	assert_int_equal(verify_by(*state, &rules, vector_without_kid, VECTOR_NOW_S), VERDICT_OK);
 	assert_int_equal(verify_by(NULL, &rules, vector_without_kid, VECTOR_NOW_S),
-			 TOKEN_E_UNKNOWN_KEY);
+			 VERDICT_E_UNKNOWN_KEY);
 }
 
 /* each time alone decides, to the second */
@@ -77,11 +78,11 @@ static void test_times(void **state)
 		int64_t now_s;
 		enum token_verdict verdict;
 	} cases[] = {
-		{VECTOR_NOW_S - 61, TOKEN_E_NOT_YET},
-		{VECTOR_NOW_S - 60, TOKEN_OK},
-		{VECTOR_NOW_S + 659, TOKEN_OK},
-		{VECTOR_NOW_S + 660, TOKEN_E_EXPIRED},
-		{0, TOKEN_E_NOT_YET},
+		{VECTOR_NOW_S - 61, VERDICT_E_NOT_YET},
+		{VECTOR_NOW_S - 60, VERDICT_OK},
+		{VECTOR_NOW_S + 659, VERDICT_OK},
+		{VECTOR_NOW_S + 660, VERDICT_E_EXPIRED},
+		{0, VERDICT_E_NOT_YET},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -95,17 +96,17 @@ static void test_expectations(void **state)
 	struct jwt_rules other = rules;
 
 	other.claims.issuer = "https://idp.example.co";
-	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), TOKEN_E_ISSUER);
+	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), VERDICT_E_ISSUER);
 	other = rules;
 	other.claims.audience = "riskhook";
-	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), TOKEN_E_AUDIENCE);
+	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), VERDICT_E_AUDIENCE);
 	other = rules;
 	other.claims.scope = "riskos.events riskos.admin";
-	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), TOKEN_E_SCOPE);
+	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), VERDICT_E_SCOPE);
 	other.claims.scope = " other  riskos.events ";
-	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), TOKEN_OK);
+	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), VERDICT_OK);
 	other.claims.scope = "riskos.event";
-	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), TOKEN_E_SCOPE);
+	assert_int_equal(verify_by(*state, &other, token, VECTOR_NOW_S), VERDICT_E_SCOPE);
 }
 
 /* no character of a token can be changed, left out or doubled */
@@ -119,12 +120,12 @@ static void test_changed_tokens(void **state)
 	for (size_t i = 0; i < n; i++) {
 		memcpy(changed, token, n + 1);
 		changed[i] = token[i] == 'A' ? 'B' : 'A';
-		assert_int_not_equal(verify_by(*state, &rules, changed, VECTOR_NOW_S), TOKEN_OK);
+		assert_int_not_equal(verify_by(*state, &rules, changed, VECTOR_NOW_S), VERDICT_OK);
 		memmove(changed + i, token + i + 1, n - i);
-		assert_int_not_equal(verify_by(*state, &rules, changed, VECTOR_NOW_S), TOKEN_OK);
+		assert_int_not_equal(verify_by(*state, &rules, changed, VECTOR_NOW_S), VERDICT_OK);
 		memcpy(changed, token, i + 1);
 		memcpy(changed + i + 1, token + i, n - i + 1);
-		assert_int_not_equal(verify_by(*state, &rules, changed, VECTOR_NOW_S), TOKEN_OK);
+		assert_int_not_equal(verify_by(*state, &rules, changed, VECTOR_NOW_S), VERDICT_OK);
 	}
 	free(changed);
 }
@@ -139,17 +140,17 @@ static void test_shapes(void **state)
 
 	for (size_t i = 0; i < ARRAY_SIZE(not_jwt); i++) {
 		assert_int_equal(verify_by(*state, &rules, not_jwt[i], VECTOR_NOW_S),
-				 TOKEN_E_SHAPE);
+				 VERDICT_E_SHAPE);
 		assert_false(jwt_is_one(slice_of(not_jwt[i])));
 	}
-	assert_int_equal(verify_by(*state, &rules, "e30.e30.AA", VECTOR_NOW_S), TOKEN_E_HEADER);
+	assert_int_equal(verify_by(*state, &rules, "e30.e30.AA", VECTOR_NOW_S), VERDICT_E_HEADER);
 	assert_true(jwt_is_one(slice_of(vectors[0].token)));
 	assert_true(jwt_claims_issuer(slice_of(vectors[0].token), VECTOR_ISSUER));
 	assert_false(jwt_claims_issuer(slice_of(vectors[0].token), ""));
 	for (int i = 0; i <= JWT_MAX; i++)
 		buf_append_char(&large, 'A');
 	assert_int_equal(jwt_verify(buf_slice(&large), *state, &rules, VECTOR_NOW_S, &expires_s),
-			 TOKEN_E_TOO_LARGE);
+			 VERDICT_E_TOO_LARGE);
 	buf_deinit(&large);
 }
 
@@ -248,16 +249,16 @@ static void test_remembered_verdicts(void **state)
 	assert_int_equal(verdicts_new(&v), 0);
 	digest = sha256_of("a", 1);
 	assert_false(verdicts_recall(v, &digest, 0, &verdict));
-	verdicts_remember(v, &digest, TOKEN_E_INACTIVE, 0, 100);
+	verdicts_remember(v, &digest, VERDICT_E_INACTIVE, 0, 100);
 	assert_true(verdicts_recall(v, &digest, 99, &verdict));
-	assert_int_equal(verdict, TOKEN_E_INACTIVE);
+	assert_int_equal(verdict, VERDICT_E_INACTIVE);
 	assert_false(verdicts_recall(v, &digest, 100, &verdict));
-	verdicts_remember(v, &digest, TOKEN_OK, 0, 200);
+	verdicts_remember(v, &digest, VERDICT_OK, 0, 200);
 	assert_true(verdicts_recall(v, &digest, 100, &verdict));
-	assert_int_equal(verdict, TOKEN_OK);
+	assert_int_equal(verdict, VERDICT_OK);
 	for (int i = 0; i < 100000; i++) {
 		digest = sha256_of(&i, sizeof(i));
-		verdicts_remember(v, &digest, TOKEN_OK, 0, 300 + i);
+		verdicts_remember(v, &digest, VERDICT_OK, 0, 300 + i);
 		assert_true(verdicts_recall(v, &digest, 100, &verdict));
 	}
 	for (int i = 0; i < 100000; i++) {
@@ -267,7 +268,7 @@ static void test_remembered_verdicts(void **state)
 	assert_in_range(n_known, 1000, 4096);
 
 	/* the clock was set back by an hour */
-	verdicts_remember(v, &digest, TOKEN_OK, 3600000000, 3601000000);
+	verdicts_remember(v, &digest, VERDICT_OK, 3600000000, 3601000000);
 	assert_true(verdicts_recall(v, &digest, 3600000000, &verdict));
 	assert_false(verdicts_recall(v, &digest, 500000, &verdict));
 	verdicts_free(v);
