@@ -204,10 +204,11 @@ static bool is_live(const struct credential *c, int64_t now_us)
 	       (c->not_after_us == 0 || now_us < c->not_after_us);
 }
 
+/* Return: as check() of credential_ops */
 static int check_one(struct credential *c, const struct presented *p)
 {
 	if (c->ops->scheme != p->scheme || (p->is_bare && !c->lenient))
-		return 1;
+		return SAYS_NO;
 	return c->ops->check(c, p);
 }
 
@@ -224,9 +225,9 @@ static int check_all(struct credential_set *set, const struct presented *p, stru
 
 		if (r < 0)
 			return r;
-		if (r == 0 && is_live(c, p->now_us))
+		if (r == SAYS_YES && is_live(c, p->now_us))
 			m->live = c;
-		else if (r == 0 || r == CHECK_EXPIRED)
+		else if (r == SAYS_YES || r == SAYS_EXPIRED)
 			m->expired = c;
 	}
 	return 0;
@@ -254,20 +255,23 @@ static void ask_one(struct credential *c, struct presented *p, struct matches *m
 {
 	if (!c->ops->ask || c->ops->scheme != p->scheme || (p->is_bare && !c->lenient))
 		return;
-	switch ((enum credential_says)c->ops->ask(c, p)) {
-	case CREDENTIAL_MATCHES:
+	switch (c->ops->ask(c, p)) {
+	case SAYS_YES:
 		*(is_live(c, p->now_us) ? &m->live : &m->expired) = c;
 		break;
-	case CREDENTIAL_WAITS:
+	case SAYS_WAIT:
 		a->waits = c;
 		break;
-	case CREDENTIAL_LACKS_SCOPE:
+	case SAYS_LACKS_SCOPE:
 		a->lacks_scope = c;
 		break;
-	case CREDENTIAL_CANNOT_BE_ASKED:
+	case SAYS_UNAVAILABLE:
 		a->cannot = c;
 		break;
-	case CREDENTIAL_DIFFERS:
+	case SAYS_EXPIRED:
+		m->expired = c;
+		break;
+	case SAYS_NO:
 		break;
 	}
 }

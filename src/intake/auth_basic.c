@@ -32,9 +32,13 @@ static int make(const struct auth_key *key, const struct auth_services *services
 
 static int check(struct credential *c, const struct presented *p)
 {
+	struct basic *b = container_of(c, struct basic, head);
 	struct login_claim claim = {p->user, p->secret, p->digest};
+	int r = login_check(&b->login, &claim, p->is_second_round);
 
-	return login_check(&container_of(c, struct basic, head)->login, &claim, p->is_second_round);
+	if (r < 0)
+		return r;
+	return r == 0 ? SAYS_YES : SAYS_NO;
 }
 
 static void destroy(struct credential *c)
@@ -45,5 +49,9 @@ static void destroy(struct credential *c)
 	free(b);
 }
 
-const struct credential_ops credential_basic_ops = {SCHEME_BASIC, make, check,
-						    destroy,      NULL, false};
+const struct credential_ops credential_basic_ops = {
+	.scheme = SCHEME_BASIC,
+	.make = make,
+	.check = check,
+	.free = destroy,
+};

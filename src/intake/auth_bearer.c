@@ -39,7 +39,7 @@ static int check(struct credential *c, const struct presented *p)
 {
 	const struct bearer *b = container_of(c, struct bearer, head);
 
-	return sha256_eq(&b->digest, &p->digest) ? 0 : 1;
+	return sha256_eq(&b->digest, &p->digest) ? SAYS_YES : SAYS_NO;
 }
 
 static void destroy(struct credential *c)
@@ -50,5 +50,9 @@ static void destroy(struct credential *c)
 	free(b);
 }
 
-const struct credential_ops credential_bearer_ops = {SCHEME_BEARER, make, check,
-						     destroy,       NULL, false};
+const struct credential_ops credential_bearer_ops = {
+	.scheme = SCHEME_BEARER,
+	.make = make,
+	.check = check,
+	.free = destroy,
+};

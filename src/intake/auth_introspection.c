@@ -288,25 +288,24 @@ static int check(struct credential *c, const struct presented *p)
 	struct sha256 digest = digest_of(in, p->secret);
 	enum token_verdict verdict;
 
-	return verdicts_recall(in->remembered, &digest, p->now_us, &verdict) &&
-			       verdict == VERDICT_OK
-		       ? 0
-		       : 1;
+	if (!verdicts_recall(in->remembered, &digest, p->now_us, &verdict))
+		return SAYS_NO;
+	return verdict == VERDICT_OK ? SAYS_YES : SAYS_NO;
 }
 
-static int say(const struct presented *p, enum token_verdict verdict)
+static enum credential_says say(const struct presented *p, enum token_verdict verdict)
 {
 	if (verdict != VERDICT_OK)
 		p->waiter->reason = token_verdict_text(verdict);
 	switch (verdict) {
 	case VERDICT_OK:
-		return CREDENTIAL_MATCHES;
+		return SAYS_YES;
 	case VERDICT_E_SCOPE:
-		return CREDENTIAL_LACKS_SCOPE;
+		return SAYS_LACKS_SCOPE;
 	case VERDICT_E_UNAVAILABLE:
-		return CREDENTIAL_CANNOT_BE_ASKED;
+		return SAYS_UNAVAILABLE;
 	default:
-		return CREDENTIAL_DIFFERS;
+		return SAYS_NO;
 	}
 }
 
@@ -318,7 +317,7 @@ static bool is_for_us(const struct introspection *in, const struct presented *p)
 	return !in->issuer || !jwt_is_one(p->secret) || jwt_claims_issuer(p->secret, in->issuer);
 }
 
-static int ask(struct credential *c, struct presented *p)
+static enum credential_says ask(struct credential *c, struct presented *p)
 {
 	struct introspection *in = container_of(c, struct introspection, head);
 	struct sha256 digest = digest_of(in, p->secret);
@@ -327,7 +326,7 @@ static int ask(struct credential *c, struct presented *p)
 	bool is_known;
 
 	if (!in->outbound || !is_for_us(in, p))
-		return CREDENTIAL_DIFFERS;
+		return SAYS_NO;
 	mutex_lock(&in->mx);
 	is_known = verdicts_recall(in->remembered, &digest, p->now_us, &verdict);
 	l = is_known ? NULL : find_lookup(in, p, &digest);
@@ -335,9 +334,15 @@ static int ask(struct credential *c, struct presented *p)
 		list_append(&l->waiters, &p->waiter->link);
 	mutex_unlock(&in->mx);
 	if (l)
-		return CREDENTIAL_WAITS;
+		return SAYS_WAIT;
 	return say(p, is_known ? verdict : VERDICT_E_UNAVAILABLE);
 }
 
-const struct credential_ops credential_introspection_ops = {SCHEME_BEARER, make, check,
-							    destroy,       ask,  true};
+const struct credential_ops credential_introspection_ops = {
+	.scheme = SCHEME_BEARER,
+	.make = make,
+	.check = check,
+	.free = destroy,
+	.ask = ask,
+	.is_asked_last = true,
+};

@@ -110,9 +110,9 @@ static int check(struct credential *c, const struct presented *p)
 	struct sha256 digest;
 
 	if (!j->keys || p->secret.n > JWT_MAX)
-		return 1;
+		return SAYS_NO;
 	digest = digest_of(j, p->secret, key_source_generation(j->keys));
-	return verdicts_recall(j->remembered, &digest, p->now_us, &verdict) ? 0 : 1;
+	return verdicts_recall(j->remembered, &digest, p->now_us, &verdict) ? SAYS_YES : SAYS_NO;
 }
 
 /* Return: VERDICT_OK, and then the token is remembered, or what is wrong */
@@ -167,25 +167,25 @@ static enum token_verdict verify_with_newest(struct jwt_credential *j, struct pr
 	return verdict;
 }
 
-static int ask(struct credential *c, struct presented *p)
+static enum credential_says ask(struct credential *c, struct presented *p)
 {
 	struct jwt_credential *j = container_of(c, struct jwt_credential, head);
 	enum token_verdict verdict;
 	enum key_search search;
 
 	if (!j->keys)
-		return CREDENTIAL_DIFFERS;
+		return SAYS_NO;
 	verdict = verify_with_newest(j, p, &search);
 	if (verdict == VERDICT_OK)
-		return CREDENTIAL_MATCHES;
+		return SAYS_YES;
 	if (verdict == VERDICT_E_UNKNOWN_KEY && search == KEY_SEARCH_WAIT)
-		return CREDENTIAL_WAITS; /* and the waiter may be gone */
+		return SAYS_WAIT; /* and the waiter may be gone */
 	note_reason(j, p, verdict);
 	if (verdict == VERDICT_E_SCOPE)
-		return CREDENTIAL_LACKS_SCOPE;
+		return SAYS_LACKS_SCOPE;
 	if (verdict == VERDICT_E_UNKNOWN_KEY && search == KEY_SEARCH_UNAVAILABLE)
-		return CREDENTIAL_CANNOT_BE_ASKED;
-	return CREDENTIAL_DIFFERS;
+		return SAYS_UNAVAILABLE;
+	return SAYS_NO;
 }
 
 static void destroy(struct credential *c)
@@ -201,4 +201,10 @@ static void destroy(struct credential *c)
 	free(j);
 }
 
-const struct credential_ops credential_jwt_ops = {SCHEME_BEARER, make, check, destroy, ask, false};
+const struct credential_ops credential_jwt_ops = {
+	.scheme = SCHEME_BEARER,
+	.make = make,
+	.check = check,
+	.free = destroy,
+	.ask = ask,
+};

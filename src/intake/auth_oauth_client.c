@@ -43,13 +43,13 @@ static int check(struct credential *head, const struct presented *p)
 
 	switch (tokens_find(p->tokens, &p->digest, &owner, p->now_us)) {
 	case TOKEN_VALID:
-		return 0;
+		return SAYS_YES;
 	case TOKEN_EXPIRED:
-		return CHECK_EXPIRED;
+		return SAYS_EXPIRED;
 	case TOKEN_UNKNOWN:
 		break;
 	}
-	return 1;
+	return SAYS_NO;
 }
 
 static void destroy(struct credential *head)
@@ -62,5 +62,9 @@ static void destroy(struct credential *head)
 	free(c);
 }
 
-const struct credential_ops credential_oauth_client_ops = {SCHEME_BEARER, make, check,
-							   destroy,       NULL, false};
+const struct credential_ops credential_oauth_client_ops = {
+	.scheme = SCHEME_BEARER,
+	.make = make,
+	.check = check,
+	.free = destroy,
+};

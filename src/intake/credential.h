@@ -57,16 +57,15 @@ struct presented {
 
 /* what a credential says to what was presented */
 enum credential_says {
-	CREDENTIAL_MATCHES = 0,
-	CREDENTIAL_DIFFERS,
-	CREDENTIAL_WAITS,          /* it has taken the waiter */
-	CREDENTIAL_LACKS_SCOPE,    /* a good token that is not meant for this */
-	CREDENTIAL_CANNOT_BE_ASKED /* at the moment */
+	SAYS_YES = 0,
+	SAYS_NO,
+	SAYS_EXPIRED,     /* it was this one, but is not any more */
+	SAYS_WAIT,        /* it has taken the waiter */
+	SAYS_LACKS_SCOPE, /* a good token that is not meant for this */
+	SAYS_UNAVAILABLE, /* it cannot be asked at the moment */
 };
 
 struct credential;
-
-#define CHECK_EXPIRED 2 /* it was this one, but is not any more */
 
 struct credential_ops {
 	enum scheme scheme;
@@ -74,14 +73,14 @@ struct credential_ops {
 	 */
 	int (*make)(const struct auth_key *key, const struct auth_services *services,
 		    const struct credential_config *from, struct credential **ret, struct error *e);
-	/* 0: it is this one; 1: it is not; CHECK_EXPIRED; or a negative errno. The time must not
-	 * depend on where a secret differs. Schemes have been compared before. What takes long
-	 * waits for the second round and says 1 in the first. */
+	/* Return: SAYS_YES, SAYS_NO, SAYS_EXPIRED, or a negative errno. The time must not depend on
+	 * where a secret differs. Schemes have been compared before. What takes long waits for the
+	 * second round and says no in the first. */
 	int (*check)(struct credential *c, const struct presented *p);
 	void (*free)(struct credential *c);
-	/* for types that cannot always say it at once, or NULL: asked when no check() has matched.
-	 * Return: enum credential_says */
-	int (*ask)(struct credential *c, struct presented *p);
+	/* for types that cannot always say it at once, or NULL: asked when no check() has said yes
+	 */
+	enum credential_says (*ask)(struct credential *c, struct presented *p);
 	bool is_asked_last; /* it would show the token to somebody: better ask the others first */
 };
 
