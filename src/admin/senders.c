@@ -65,9 +65,9 @@ void senders_add_status(json_t *status, struct gate *gate, int64_t certificate_e
 	for (size_t i = 0; i < in->n_endpoints; i++)
 		(void)json_array_append_new(endpoints, endpoint_status(&in->endpoints[i]));
 	for (size_t i = 0; i < in->config->n_credentials; i++)
-		(void)json_array_append_new(
-			credentials,
-			credential_status(&in->config->credentials[i], in->credentials[i], now_us));
+		(void)json_array_append_new(credentials,
+					    credential_status(&in->config->credentials[i],
+							      in->watched_credentials[i], now_us));
 	gate_unref(gate, in);
 	if (certificate_end)
 		(void)json_object_set_new(status, "certificate",
@@ -103,7 +103,7 @@ static void render_credentials(struct buf *out, const struct intake *in, const c
 
 static int64_t used_at(const struct intake *in, size_t i)
 {
-	return value_of(&in->credentials[i]->used_at);
+	return value_of(&in->watched_credentials[i]->used_at);
 }
 
 static int64_t not_after(const struct intake *in, size_t i)

@@ -34,9 +34,9 @@ static int add_credentials(struct intake *in, struct error *e)
 	const struct config *config = in->config;
 
 	for (size_t i = 0; i < config->n_credentials; i++) {
-		in->credentials[i] = watch_of(in->gate->watch, USE_CREDENTIAL,
-					      config->credentials[i].name, clock_now_us());
-		if (!in->credentials[i])
+		in->watched_credentials[i] = watch_of(in->gate->watch, USE_CREDENTIAL,
+						      config->credentials[i].name, clock_now_us());
+		if (!in->watched_credentials[i])
 			return error_set(e, -ENOMEM, "out of memory");
 	}
 	return 0;
@@ -56,8 +56,9 @@ int intake_new(struct config *config, struct gate *gate, struct intake **ret, st
 	in->refs = 1;
 	in->tally = tally_new(NULL);
 	in->endpoints = calloc(config->n_endpoints, sizeof(in->endpoints[0]));
-	in->credentials = calloc(MAX_OF(config->n_credentials, 1), sizeof(struct watched *));
-	if (!in->tally || !in->endpoints || !in->credentials)
+	in->watched_credentials =
+		calloc(MAX_OF(config->n_credentials, 1), sizeof(struct watched *));
+	if (!in->tally || !in->endpoints || !in->watched_credentials)
 		return error_set(e, -ENOMEM, "out of memory");
 	for (size_t i = 0; r == 0 && i < config->n_endpoints; i++)
 		r = add_endpoint(in, &config->endpoints[i], e);
@@ -82,16 +83,16 @@ void intake_free(struct intake *in)
 	tally_free(in->tally);
 	free(in->endpoints);
 	clients_free(in->clients);
-	free(in->credentials);
+	free(in->watched_credentials);
 	config_free(in->config);
 	free(in);
 }
 
-struct watched *intake_credential(const struct intake *in, const char *name)
+struct watched *intake_watched_credential(const struct intake *in, const char *name)
 {
 	for (size_t i = 0; i < in->config->n_credentials; i++)
 		if (strcmp(in->config->credentials[i].name, name) == 0)
-			return in->credentials[i];
+			return in->watched_credentials[i];
 	return NULL;
 }
 

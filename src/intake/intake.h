@@ -38,9 +38,9 @@ struct intake {
 	struct store *store;
 	struct endpoint *endpoints;
 	size_t n_endpoints;
-	struct clients *clients;      /* of the token endpoint */
-	struct watched **credentials; /* one for each of the configuration */
-	struct tally *tally;          /* of requests that no endpoint has the path of */
+	struct clients *clients;              /* of the token endpoint */
+	struct watched **watched_credentials; /* one for each of the configuration */
+	struct tally *tally;                  /* of requests that no endpoint has the path of */
 
 	int64_t refs; /* under the gate's mx */
 };
@@ -96,4 +96,4 @@ enum outcome intake_decide(struct intake *in, const struct request_head *head, s
 			   struct auth_waiter *waiter, struct admission *ret);
 
 /* Return: the record of a credential by its name, or NULL */
-struct watched *intake_credential(const struct intake *in, const char *name);
+struct watched *intake_watched_credential(const struct intake *in, const char *name);

@@ -36,7 +36,7 @@ void sender_note(const struct intake *in, const struct admission *a, unsigned in
 	if (!a->endpoint)
 		return;
 	if (a->credential && status != 401) /* 401 with a name: outside its validity */
-		credential = intake_credential(in, a->credential);
+		credential = intake_watched_credential(in, a->credential);
 	say(a->endpoint, watch_note(a->endpoint->watched, credential, status, clock_now_us()));
 }
 

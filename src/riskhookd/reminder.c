@@ -68,7 +68,7 @@ static void warn_of_credentials(const struct intake *in, int64_t now_us)
 		char what[CONFIG_NAME_MAX + 16];
 
 		(void)snprintf(what, sizeof(what), "credential %s", c->name); /* it fits */
-		warn_of_end(&in->credentials[i]->ending, c->not_after_us, now_us, what,
+		warn_of_end(&in->watched_credentials[i]->ending, c->not_after_us, now_us, what,
 			    "add its successor, and enter that in the RiskOS Dashboard");
 	}
 }
