@@ -108,9 +108,8 @@ static void on_saved(struct store_op *op)
 {
 	struct finish_op *finish = container_of(op, struct finish_op, op);
 	struct running *running = container_of(finish, struct running, finish);
-	struct slot *slot = running->owner;
 
-	inbox_bring(inbox_of(slot), INBOX_SAVED, &running->attempt.link);
+	inbox_bring(inbox_of(running->slot), INBOX_SAVED, &running->attempt.link);
 }
 
 /* --- reload --- */
@@ -148,11 +147,6 @@ static void save(struct dispatcher *d, struct running *running)
 		keep_unsaved(d, running, r);
 }
 
-static struct slot *slot_of(const struct running *running)
-{
-	return running->owner;
-}
-
 static void save_ended(struct dispatcher *d, struct list *ended)
 {
 	struct list *link;
@@ -161,7 +155,7 @@ static void save_ended(struct dispatcher *d, struct list *ended)
 		struct running *running = running_of(link);
 
 		running_conclude(running, &d->pace.clock, clock_read(), random_below(UINT64_MAX));
-		slot_of(running)->n_held--; /* room for another one while this is committed */
+		running->slot->n_held--; /* room for another one while this is committed */
 		save(d, running);
 	}
 }
@@ -184,7 +178,7 @@ static void settle(struct dispatcher *d, struct running *running)
 {
 	pace_store_worked(&d->pace);
 	running_report(running);
-	slot_of(running)->n_under_way--;
+	running->slot->n_under_way--;
 	running_free(running);
 	d->n_under_way--;
 }

@@ -11,7 +11,7 @@
 #include "util/units.h"
 
 static struct running *new_running(const struct handler_config *handler, struct job *job,
-				   void *owner)
+				   struct slot *slot)
 {
 	struct running *running = calloc(1, sizeof(*running));
 
@@ -20,7 +20,7 @@ static struct running *new_running(const struct handler_config *handler, struct 
 		return NULL;
 	}
 	running->handler = handler;
-	running->owner = owner;
+	running->slot = slot;
 	running->attempt.job = job;
 	running->started_at = clock_now_us();
 	list_init(&running->attempt.link);
@@ -29,12 +29,12 @@ static struct running *new_running(const struct handler_config *handler, struct 
 }
 
 size_t running_new_all(const struct handler_config *handler, struct job **jobs, size_t n,
-		       void *owner, struct running **ret_batch)
+		       struct slot *slot, struct running **ret_batch)
 {
 	size_t n_made = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		struct running *running = new_running(handler, jobs[i], owner);
+		struct running *running = new_running(handler, jobs[i], slot);
 
 		if (running)
 			ret_batch[n_made++] = running;

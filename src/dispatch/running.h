@@ -15,11 +15,13 @@
 #include "store/queue.h"
 #include "util/cleanup.h"
 
+struct slot;
+
 struct running {
 	struct attempt attempt; /* its link is in the list of whoever holds it */
 	struct finish_op finish;
 	const struct handler_config *handler; /* borrowed */
-	void *owner;                          /* the dispatcher's own */
+	struct slot *slot;                    /* that it was begun for; borrowed */
 	int64_t started_at;                   /* us */
 	int64_t delay_ms;                     /* until the next attempt */
 	char reason[ATTEMPT_REASON_SIZE + 64];
@@ -28,13 +30,13 @@ struct running {
 /**
  * running_new_all() - make the attempts that are about to begin
  * @jobs:      taken over, all of them
- * @owner:     kept for the caller
+ * @slot:      that they begin for
  * @ret_batch: room for @n
  *
  * Return: how many there was memory for.
  */
 size_t running_new_all(const struct handler_config *handler, struct job **jobs, size_t n,
-		       void *owner, struct running **ret_batch);
+		       struct slot *slot, struct running **ret_batch);
 void running_free(struct running *running);
 DEFINE_CLEANUP(struct running *, running_free)
 
