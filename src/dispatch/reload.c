@@ -31,6 +31,18 @@ static int add_fresh(struct reload_plan *plan, const struct handler_config *conf
 	return 0;
 }
 
+static void drop_plan(struct reload_plan *plan)
+{
+	struct list *link;
+
+	while ((link = list_pop(&plan->fresh)))
+		slot_free(list_entry(link, struct slot, member));
+	routing_free(plan->routing);
+	free(plan->is_catching_up);
+	config_free(plan->config);
+	*plan = (struct reload_plan){.config = NULL};
+}
+
 int reload_plan_make(const struct config *before, struct config *after,
 		     const struct slot_callbacks *callbacks, struct reload_plan *ret,
 		     struct error *e)
@@ -48,20 +60,8 @@ int reload_plan_make(const struct config *before, struct config *after,
 		if (!has_same(before, &after->handlers[i]))
 			r = add_fresh(ret, &after->handlers[i], callbacks, e);
 	if (r < 0)
-		reload_plan_drop(ret);
+		drop_plan(ret);
 	return r;
-}
-
-void reload_plan_drop(struct reload_plan *plan)
-{
-	struct list *link;
-
-	while ((link = list_pop(&plan->fresh)))
-		slot_free(list_entry(link, struct slot, member));
-	routing_free(plan->routing);
-	free(plan->is_catching_up);
-	config_free(plan->config);
-	*plan = (struct reload_plan){.config = NULL};
 }
 
 static void retire(struct slot *slot, const struct config *after)

@@ -7,7 +7,7 @@
  * saved, and goes when its programs have. A new slot of the same name begins only then, so that
  * neither `concurrency` nor `order` is broken in between.
  *
- * Threads: reload_plan_make() and reload_plan_drop() from any; the rest from the dispatcher's.
+ * Threads: reload_plan_make() from any; the rest from the dispatcher's.
  */
 #pragma once
 
@@ -31,7 +31,6 @@ struct reload_plan {
 int reload_plan_make(const struct config *before, struct config *after,
 		     const struct slot_callbacks *callbacks, struct reload_plan *ret,
 		     struct error *e) MUST_USE;
-void reload_plan_drop(struct reload_plan *plan);
 
 /* retire what is not the same in @after, the plan's configuration; add the fresh slots to @slots */
 void reload_plan_apply(struct reload_plan *plan, const struct config *after, struct list *slots);

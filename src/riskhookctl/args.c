@@ -104,7 +104,8 @@ int args_number(const char *text, int64_t *ret)
 	return 0;
 }
 
-int args_time(const char *text, int64_t now, int64_t *ret_us)
+/* RFC 3339, or a duration back from @now ("2h", "30m", "7d"). Return: 0, or -EINVAL. */
+static int parse_time(const char *text, int64_t now, int64_t *ret_us)
 {
 	int64_t ms;
 
@@ -143,7 +144,7 @@ static int store_value(const struct arg *arg, const char *value, int64_t now,
 					 value);
 		return 0;
 	case ARG_TIME:
-		if (args_time(value, now, target) < 0)
+		if (parse_time(value, now, target) < 0)
 			return error_set(e, -EINVAL,
 					 "--%s takes a time such as 2026-01-31T08:00:00Z or 2h, "
 					 "not '%s'",

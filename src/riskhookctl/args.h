@@ -84,10 +84,3 @@ void args_print_help(FILE *out, const char *accepts);
 
 /* a whole decimal number, at least 0. Return: 0, or -EINVAL. */
 int args_number(const char *text, int64_t *ret) MUST_USE;
-
-/**
- * args_time() - RFC 3339, or a duration back from @now ("2h", "30m", "7d")
- *
- * Return: 0, or -EINVAL.
- */
-int args_time(const char *text, int64_t now, int64_t *ret_us) MUST_USE;
