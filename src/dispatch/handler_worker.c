@@ -23,8 +23,9 @@
 #include "dispatch/exec_env.h"
 #include "dispatch/line_log.h"
 
-#define CHUNK    (16 * 1024)
-#define GRACE_MS 200 /* for one that ends by itself, such as at the end of its input */
+#define CHUNK       (16 * 1024)
+#define LAST_CHUNKS 2   /* of what it wrote last: a child of it may write on for ever */
+#define GRACE_MS    200 /* for one that ends by itself, such as at the end of its input */
 
 struct worker_handler {
 	struct channels channels;
@@ -224,7 +225,7 @@ static void close_channel(struct channel *c, bool is_abort)
 	c->read_fd = fd_close(c->read_fd);
 	if (wait_for_end(worker, 0) && child_collect(&worker->child, &end) == 0 && c->is_closed)
 		describe_end(c, &end);
-	for (int i = 0; i < N_WATCHED && read_error(worker); i++)
+	for (int i = 0; i < LAST_CHUNKS && read_error(worker); i++)
 		;
 	line_log_end(&worker->log, clock_monotonic_ms());
 	worker->error_fd = fd_close(worker->error_fd);

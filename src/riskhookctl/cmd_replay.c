@@ -54,21 +54,22 @@ static enum ctl_exit make_request(const struct arguments *args, json_t **ret_req
 	return CTL_OK;
 }
 
-struct progress {
-	int64_t replay, at_seq, last_seq, deliveries;
+/* what the store says of the replay that was asked for */
+struct replay {
+	int64_t number, at_seq, last_seq, deliveries;
 	bool is_known, has_ended;
 };
 
-static int visit_progress(const struct value *values, int n_values, void *arg)
+static int visit_replay(const struct value *values, int n_values, void *arg)
 {
-	struct progress *progress = arg;
+	struct replay *replay = arg;
 	const struct {
 		const char *name;
 		int64_t *to;
 	} numbers[] = {
-		{"at_seq", &progress->at_seq},
-		{"last_seq", &progress->last_seq},
-		{"deliveries", &progress->deliveries},
+		{"at_seq", &replay->at_seq},
+		{"last_seq", &replay->last_seq},
+		{"deliveries", &replay->deliveries},
 	};
 	const struct value *ended = ask_value(values, n_values, "ended");
 
@@ -77,8 +78,8 @@ static int visit_progress(const struct value *values, int n_values, void *arg)
 
 		*numbers[i].to = value ? value->integer : 0;
 	}
-	progress->has_ended = ended && ended->integer;
-	progress->is_known = true;
+	replay->has_ended = ended && ended->integer;
+	replay->is_known = true;
 	return 0;
 }
 
@@ -94,36 +95,36 @@ static bool is_daemon_there(const struct context *ctx)
 
 /* Return: CTL_OK when the replay has ended */
 static enum ctl_exit wait_for_end(const struct context *ctx, struct reader *reader,
-				  struct follow *follow, struct progress *progress)
+				  struct follow *follow, struct replay *replay)
 {
 	bool is_terminal = isatty(STDERR_FILENO);
 	int r = 1;
 
 	while (r > 0) {
-		int64_t before = progress->at_seq;
+		int64_t before = replay->at_seq;
 
-		r = query_replay(reader, progress->replay, visit_progress, progress);
+		r = query_replay(reader, replay->number, visit_replay, replay);
 		if (r < 0)
 			return ask_result(r);
 		if (is_terminal)
 			put(stderr, "\rreplay %lld: event %lld of %lld, %lld deliveries ...\r",
-			    (long long)progress->replay, (long long)progress->at_seq,
-			    (long long)progress->last_seq, (long long)progress->deliveries);
-		if (progress->has_ended)
+			    (long long)replay->number, (long long)replay->at_seq,
+			    (long long)replay->last_seq, (long long)replay->deliveries);
+		if (replay->has_ended)
 			return CTL_OK;
-		if (progress->at_seq == before && !is_daemon_there(ctx))
+		if (replay->at_seq == before && !is_daemon_there(ctx))
 			return ctl_fail(CTL_UNREACHABLE,
 					"the daemon has stopped; it goes on with replay %lld when "
 					"it is started again",
-					(long long)progress->replay);
+					(long long)replay->number);
 		r = follow_wait(follow);
 	}
 	put(stderr, "\nriskhookctl: replay %lld goes on without this command\n",
-	    (long long)progress->replay);
+	    (long long)replay->number);
 	return r < 0 ? ask_result(r) : CTL_OK;
 }
 
-static enum ctl_exit watch(const struct context *ctx, struct progress *progress)
+static enum ctl_exit watch(const struct context *ctx, struct replay *replay)
 {
 	_cleanup_(reader_closep)
 	struct reader *reader = NULL;
@@ -136,14 +137,14 @@ static enum ctl_exit watch(const struct context *ctx, struct progress *progress)
 	r = follow_open(&follow, ctx->config->store.path);
 	if (r < 0)
 		return ask_result(r);
-	code = wait_for_end(ctx, reader, &follow, progress);
+	code = wait_for_end(ctx, reader, &follow, replay);
 	follow_close(&follow);
 	return code;
 }
 
 enum ctl_exit cmd_replay(const struct context *ctx)
 {
-	struct progress progress = {.replay = 0};
+	struct replay replay = {.number = 0};
 	json_t *request = NULL, *answer = NULL;
 	enum ctl_exit code = make_request(ctx->args, &request);
 
@@ -156,19 +157,19 @@ enum ctl_exit cmd_replay(const struct context *ctx)
 	code = drive_post(ctx, "/v1/replay", request, &answer);
 	if (code != CTL_OK)
 		return code;
-	progress.replay = json_integer_value(json_object_get(answer, "replay"));
+	replay.number = json_integer_value(json_object_get(answer, "replay"));
 	json_decref(answer);
-	code = watch(ctx, &progress);
+	code = watch(ctx, &replay);
 	if (code != CTL_OK)
 		return code;
 	if (ctx->args->json)
 		put(stdout, "{\"replay\":%lld,\"deliveries\":%lld,\"ended\":%s}\n",
-		    (long long)progress.replay, (long long)progress.deliveries,
-		    progress.has_ended ? "true" : "false");
+		    (long long)replay.number, (long long)replay.deliveries,
+		    replay.has_ended ? "true" : "false");
 	else
-		put(stdout, "replay %lld: %lld %s%s\n", (long long)progress.replay,
-		    (long long)progress.deliveries,
-		    PLURAL(progress.deliveries, "delivery", "deliveries"),
-		    progress.has_ended ? "" : " so far");
-	return progress.deliveries > 0 ? CTL_OK : CTL_NOTHING;
+		put(stdout, "replay %lld: %lld %s%s\n", (long long)replay.number,
+		    (long long)replay.deliveries,
+		    PLURAL(replay.deliveries, "delivery", "deliveries"),
+		    replay.has_ended ? "" : " so far");
+	return replay.deliveries > 0 ? CTL_OK : CTL_NOTHING;
 }

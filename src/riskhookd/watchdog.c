@@ -14,7 +14,7 @@
 
 #define LOOKS_PER_INTERVAL 4 /* a thread may be busy for most of the interval */
 
-struct watched {
+struct watched_thread {
 	struct pulse pulse;
 	uint64_t rounds; /* at the last look */
 	bool is_stuck;
@@ -27,7 +27,7 @@ struct watchdog {
 	bool started;
 
 	/* owned by the watchdog thread */
-	struct watched watched[WATCHDOG_PULSES_MAX];
+	struct watched_thread threads[WATCHDOG_PULSES_MAX];
 	size_t n;
 
 	/* shared, under mx */
@@ -36,19 +36,19 @@ struct watchdog {
 	bool stopping;
 };
 
-static bool is_alive(struct watched *watched)
+static bool is_alive(struct watched_thread *thread)
 {
-	uint64_t rounds = watched->pulse.nudge(watched->pulse.subject);
-	bool is_stuck = rounds == watched->rounds;
+	uint64_t rounds = thread->pulse.nudge(thread->pulse.subject);
+	bool is_stuck = rounds == thread->rounds;
 
-	if (is_stuck && !watched->is_stuck)
+	if (is_stuck && !thread->is_stuck)
 		log_error("the %s thread is stuck; if it stays so, the service manager restarts "
 			  "riskhookd",
-			  watched->pulse.name);
-	else if (!is_stuck && watched->is_stuck)
-		log_notice("the %s thread goes on", watched->pulse.name);
-	watched->rounds = rounds;
-	watched->is_stuck = is_stuck;
+			  thread->pulse.name);
+	else if (!is_stuck && thread->is_stuck)
+		log_notice("the %s thread goes on", thread->pulse.name);
+	thread->rounds = rounds;
+	thread->is_stuck = is_stuck;
 	return !is_stuck;
 }
 
@@ -57,7 +57,7 @@ static void look(struct watchdog *w)
 	bool all_alive = true;
 
 	for (size_t i = 0; i < w->n; i++)
-		all_alive &= is_alive(&w->watched[i]);
+		all_alive &= is_alive(&w->threads[i]);
 	if (all_alive)
 		(void)sd_notify(0, "WATCHDOG=1"); /* when it gets lost, the next may not */
 }
@@ -99,7 +99,7 @@ int watchdog_new(const struct pulse *pulses, size_t n, struct watchdog **ret)
 		return -ENOMEM;
 	w->look_every_ms = MAX_OF((int64_t)(interval_us / 1000 / LOOKS_PER_INTERVAL), 1);
 	for (w->n = 0; w->n < n; w->n++)
-		w->watched[w->n] = (struct watched){
+		w->threads[w->n] = (struct watched_thread){
 			.pulse = pulses[w->n],
 			.rounds = pulses[w->n].nudge(pulses[w->n].subject),
 		};
