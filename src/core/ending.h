@@ -1,12 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * When to warn that a credential or certificate ends: 14, 3 and 1 days before, and when it has
+ * When a credential is valid, and when to warn that it or a certificate ends
+ *
+ * Warnings are due 14, 3 and 1 days before, and when it has ended.
  *
  * Threads: pure.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
+
+/* between not_before and not_after? 0: no bound; at @not_after_us itself it is over */
+static inline bool ending_is_valid(int64_t now_us, int64_t not_before_us, int64_t not_after_us)
+{
+	return (not_before_us == 0 || now_us >= not_before_us) &&
+	       (not_after_us == 0 || now_us < not_after_us);
+}
 
 /* in order of urgency */
 enum ending {

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "core/ending.h"
 #include "intake/credential.h"
 
 struct credential_set {
@@ -200,8 +201,7 @@ static int read_header(const struct credential_set *set, struct slice header, st
 
 static bool is_live(const struct credential *c, int64_t now_us)
 {
-	return (c->not_before_us == 0 || now_us >= c->not_before_us) &&
-	       (c->not_after_us == 0 || now_us < c->not_after_us);
+	return ending_is_valid(now_us, c->not_before_us, c->not_after_us);
 }
 
 /* Return: as check() of credential_ops */

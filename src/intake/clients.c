@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "core/crypto.h"
+#include "core/ending.h"
 #include "intake/login.h"
 
 struct known_client {
@@ -72,8 +73,7 @@ bool clients_any(const struct clients *c)
 
 static bool is_live(const struct client *client, int64_t now_us)
 {
-	return (client->not_before_us == 0 || now_us >= client->not_before_us) &&
-	       (client->not_after_us == 0 || now_us < client->not_after_us);
+	return ending_is_valid(now_us, client->not_before_us, client->not_after_us);
 }
 
 struct found {

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 
+#include "core/ending.h"
 #include "riskhookctl/args.h"
 #include "riskhookctl/certificate.h"
 #include "riskhookctl/client.h"
@@ -155,8 +156,7 @@ const struct endpoint_config *target_endpoint(const struct config *config, const
 
 bool target_is_live(const struct credential_config *credential, int64_t now)
 {
-	return (!credential->not_before_us || now >= credential->not_before_us) &&
-	       (!credential->not_after_us || now < credential->not_after_us);
+	return ending_is_valid(now, credential->not_before_us, credential->not_after_us);
 }
 
 bool target_is_own_kind(const struct credential_config *credential)
