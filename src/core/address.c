@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Addresses of the configuration: prefixes and listen addresses
- */
+#include "core/address.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/config.h"
-
 #define MAPPED_BITS 96 /* ::ffff:0:0/96 */
 
-static const unsigned char mapped_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+const unsigned char ip_v4_prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
-/* an address as 16 bytes; IPv4 becomes IPv4-mapped */
-static bool address_parse(struct slice text, unsigned char ret[16], bool *ret_is_ipv4)
+bool ip_parse(struct slice text, unsigned char ret[16], bool *ret_is_ipv4)
 {
 	char host[INET6_ADDRSTRLEN];
 
@@ -25,8 +21,8 @@ static bool address_parse(struct slice text, unsigned char ret[16], bool *ret_is
 	host[text.n] = '\0';
 	if (strlen(host) != text.n)
 		return false;
-	memcpy(ret, mapped_prefix, sizeof(mapped_prefix));
-	*ret_is_ipv4 = inet_pton(AF_INET, host, ret + sizeof(mapped_prefix)) == 1;
+	memcpy(ret, ip_v4_prefix, sizeof(ip_v4_prefix));
+	*ret_is_ipv4 = inet_pton(AF_INET, host, ret + sizeof(ip_v4_prefix)) == 1;
 	return *ret_is_ipv4 || inet_pton(AF_INET6, host, ret) == 1;
 }
 
@@ -61,7 +57,7 @@ int prefix_parse(struct slice text, struct prefix *ret)
 	bool is_ipv4;
 	int bits;
 
-	if (!slice_split(&rest, '/', &host) || !address_parse(host, prefix.address, &is_ipv4))
+	if (!slice_split(&rest, '/', &host) || !ip_parse(host, prefix.address, &is_ipv4))
 		return -EINVAL;
 	if (rest.p) {
 		if (!number_parse(rest, is_ipv4 ? 32 : 128, &bits))
@@ -117,10 +113,10 @@ int listen_address_parse(struct slice text, struct listen_address *ret)
 	bool is_ipv4;
 
 	text = slice_trim(text);
-	if (!split_listen(text, &host, &port) || !address_parse(host, bytes, &is_ipv4) ||
+	if (!split_listen(text, &host, &port) || !ip_parse(host, bytes, &is_ipv4) ||
 	    !number_parse(port, 65535, &address.port))
 		return -EINVAL;
-	memcpy(address.host, host.p, host.n); /* address_parse() has limited it */
+	memcpy(address.host, host.p, host.n); /* ip_parse() has limited it */
 	address.text = slice_dup(text);
 	if (!address.text)
 		return -ENOMEM;
@@ -143,7 +139,7 @@ bool listen_address_is_loopback(const struct listen_address *address)
 	unsigned char bytes[16];
 	bool is_ipv4;
 
-	if (!address_parse(slice_of(address->host), bytes, &is_ipv4))
+	if (!ip_parse(slice_of(address->host), bytes, &is_ipv4))
 		return false;
 	return prefix_contains(&loopback[0], bytes) || prefix_contains(&loopback[1], bytes);
 }

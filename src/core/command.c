@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * Lists of strings, and command lines split into them
- */
+#include "core/command.h"
+
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-#include "core/config.h"
 #include "util/buf.h"
 
 #define COMMAND_MAX (128 * 1024) /* bytes of one word; no more fits an argv anyway */

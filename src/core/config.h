@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "core/address.h"
+#include "core/command.h"
 #include "core/log.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -35,28 +37,6 @@ struct buf;
 #endif
 #define CONFIG_LINE_MAX 8189 /* bytes of a line */
 #define CONFIG_NAME_MAX 32   /* bytes of an endpoint's, credential's or handler's name */
-
-struct string_list {
-	char **items; /* a NULL stands behind the last, so a list with items can be an argv */
-	size_t n;
-};
-
-/* an IPv4 prefix is kept IPv4-mapped (::ffff:0:0/96), so one comparison serves both */
-struct prefix {
-	unsigned char address[16];
-	int bits; /* 0 to 128 */
-};
-
-struct prefix_list {
-	struct prefix *items;
-	size_t n;
-};
-
-struct listen_address {
-	char *text;    /* as configured, "0.0.0.0:8443", "[::]:8443" */
-	char host[64]; /* numeric, without brackets */
-	int port;      /* 0: the kernel chooses */
-};
 
 /* where an option was given, for messages; file is borrowed from the snapshot */
 struct origin {
@@ -302,28 +282,3 @@ void config_append_fixed(const struct config *a, const struct config *b, struct 
 
 const struct endpoint_config *config_endpoint(const struct config *c, const char *name);
 const struct handler_config *config_handler(const struct config *c, const char *name);
-
-bool string_list_has_nocase(const struct string_list *list, struct slice s);
-
-/* "192.0.2.0/24", "198.51.100.7", "2001:db8::/32". Return: 0, or -EINVAL (host bits set, too).
- * "::/0" holds every IPv4 address as well. */
-int prefix_parse(struct slice text, struct prefix *ret) MUST_USE;
-bool prefix_list_contains(const struct prefix_list *list, const unsigned char address[16]);
-
-/* "0.0.0.0:8443", "[::1]:8443". Return: 0, -EINVAL (no numeric address, no port), or -ENOMEM. */
-int listen_address_parse(struct slice text, struct listen_address *ret) MUST_USE;
-void listen_address_deinit(struct listen_address *address);
-/* 127.0.0.0/8 or ::1? */
-bool listen_address_is_loopback(const struct listen_address *address);
-
-/**
- * command_split() - split a command line into an argv, without a shell
- *
- * Blanks separate words; '...' takes everything literally; "..." knows \" and \\; outside quotes a
- * backslash takes the next character literally. Nothing else has a meaning: no $, *, ~, |, ;.
- *
- * Return: 0, -EINVAL (open quote, trailing backslash, no word), or -ENOMEM.
- */
-int command_split(struct slice text, struct string_list *ret_argv) MUST_USE;
-void string_list_deinit(struct string_list *list);
-int string_list_append(struct string_list *list, struct slice s) MUST_USE;

@@ -5,11 +5,9 @@
 #include <errno.h>
 #include <string.h>
 
-static const unsigned char v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-
 static bool is_v4(const struct address *a)
 {
-	return memcmp(a->bytes, v4_mapped, sizeof(v4_mapped)) == 0;
+	return memcmp(a->bytes, ip_v4_prefix, sizeof(ip_v4_prefix)) == 0;
 }
 
 static void write_text(struct address *a)
@@ -23,7 +21,7 @@ static void write_text(struct address *a)
 
 static void from_v4(const void *four, struct address *ret)
 {
-	memcpy(ret->bytes, v4_mapped, sizeof(v4_mapped));
+	memcpy(ret->bytes, ip_v4_prefix, sizeof(ip_v4_prefix));
 	memcpy(ret->bytes + 12, four, 4);
 }
 
@@ -40,19 +38,12 @@ void address_from_sockaddr(const struct sockaddr *sa, struct address *ret)
 
 int address_parse(struct slice text, struct address *ret)
 {
-	char copy[INET6_ADDRSTRLEN];
-	struct in_addr four;
+	bool is_ipv4;
 
 	text = slice_trim(text);
 	if (text.n > 2 && text.p[0] == '[' && text.p[text.n - 1] == ']')
 		text = slice_make(text.p + 1, text.n - 2);
-	if (text.n == 0 || text.n >= sizeof(copy) || memchr(text.p, '\0', text.n))
-		return -EINVAL;
-	memcpy(copy, text.p, text.n);
-	copy[text.n] = '\0';
-	if (inet_pton(AF_INET, copy, &four) == 1)
-		from_v4(&four, ret);
-	else if (inet_pton(AF_INET6, copy, ret->bytes) != 1)
+	if (!ip_parse(text, ret->bytes, &is_ipv4))
 		return -EINVAL;
 	write_text(ret);
 	return 0;

@@ -2,9 +2,6 @@
 /*
  * The sender's address
  *
- * Kept as 16 bytes, IPv4 as IPv4-mapped IPv6 (RFC 4291 section 2.5.5.2), so that one comparison
- * serves both families.
- *
  * Threads: pure.
  */
 #pragma once
@@ -13,7 +10,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "core/config.h"
+#include "core/address.h"
 #include "util/slice.h"
 
 struct address {
@@ -24,7 +21,7 @@ struct address {
 /* a socket that has no IP address (a Unix socket) counts as ::1 */
 void address_from_sockaddr(const struct sockaddr *sa, struct address *ret);
 
-/* Return: 0, or -EINVAL */
+/* as X-Forwarded-For has it, an IPv6 address perhaps in brackets. Return: 0, or -EINVAL */
 int address_parse(struct slice text, struct address *ret) MUST_USE;
 
 /**
