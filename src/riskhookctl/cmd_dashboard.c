@@ -2,14 +2,13 @@
 /*
  * dashboard: what to type into the RiskOS Dashboard
  */
-#include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "core/clock.h"
 #include "core/config.h"
 #include "core/options.h"
-#include "riskhookctl/command.h"
+#include "riskhookctl/daemon.h"
 #include "riskhookctl/print.h"
 #include "riskhookctl/put.h"
 #include "riskhookctl/target.h"
@@ -249,7 +248,7 @@ enum ctl_exit cmd_dashboard(const struct context *ctx)
 		return ctl_fail(CTL_USAGE, "%s", e.text);
 	r = target_resolve(config, &target, &e);
 	if (r < 0)
-		return ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);
+		return daemon_fail(r, &e);
 	if (!ctx->args->json)
 		put(stdout,
 		    "RiskOS Dashboard > Developer Workbench > Webhooks: add one webhook for each "

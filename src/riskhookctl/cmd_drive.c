@@ -4,7 +4,7 @@
  */
 #include "core/config.h"
 #include "riskhookctl/ask.h"
-#include "riskhookctl/drive.h"
+#include "riskhookctl/daemon.h"
 #include "riskhookctl/put.h"
 
 #define BATCH 500 /* deliveries in one request */
@@ -14,15 +14,15 @@
 static enum ctl_exit set_paused(const struct context *ctx, const char *path, const char *done)
 {
 	const char *handler = ctx->args->operands[1];
-	enum ctl_exit code = drive_check_handler(ctx, handler);
+	enum ctl_exit code = daemon_check_handler(ctx, handler);
 	json_t *answer = NULL;
 
 	if (code == CTL_OK)
-		code = drive_post(ctx, path, json_pack("{s:s}", "handler", handler), &answer);
+		code = daemon_change(ctx, path, json_pack("{s:s}", "handler", handler), &answer);
 	if (code != CTL_OK)
 		return code;
 	if (ctx->args->json)
-		drive_print_json(answer);
+		daemon_print_json(answer);
 	else
 		put(stdout, "%s: %s%s\n", handler, done,
 		    json_is_true(json_object_get(answer, "changed")) ? "" : " already");
@@ -92,8 +92,8 @@ static enum ctl_exit flush(struct change *change)
 
 	if (json_array_size(change->batch) == 0)
 		return CTL_OK;
-	code = drive_post(change->ctx, change->path,
-			  json_pack("{s:O}", "deliveries", change->batch), &answer);
+	code = daemon_change(change->ctx, change->path,
+			     json_pack("{s:O}", "deliveries", change->batch), &answer);
 	(void)json_array_clear(change->batch); /* cannot fail: it is an array */
 	if (code != CTL_OK)
 		return code;
@@ -146,7 +146,7 @@ static enum ctl_exit change_handler(struct change *change)
 	struct reader *reader = NULL;
 	const char *handler = change->ctx->args->handler;
 	enum ctl_exit code =
-		change->is_dismissal ? CTL_OK : drive_check_handler(change->ctx, handler);
+		change->is_dismissal ? CTL_OK : daemon_check_handler(change->ctx, handler);
 	bool is_terminal = isatty(STDERR_FILENO);
 	int64_t before;
 	int r;

@@ -9,7 +9,7 @@
 #include "core/config.h"
 #include "riskhookctl/ask.h"
 #include "riskhookctl/client.h"
-#include "riskhookctl/drive.h"
+#include "riskhookctl/daemon.h"
 #include "riskhookctl/follow.h"
 #include "riskhookctl/put.h"
 
@@ -149,12 +149,12 @@ enum ctl_exit cmd_replay(const struct context *ctx)
 	enum ctl_exit code = make_request(ctx->args, &request);
 
 	if (code == CTL_OK)
-		code = drive_check_handler(ctx, ctx->args->handler);
+		code = daemon_check_handler(ctx, ctx->args->handler);
 	if (code != CTL_OK) {
 		json_decref(request);
 		return code;
 	}
-	code = drive_post(ctx, "/v1/replay", request, &answer);
+	code = daemon_change(ctx, "/v1/replay", request, &answer);
 	if (code != CTL_OK)
 		return code;
 	replay.number = json_integer_value(json_object_get(answer, "replay"));

@@ -2,14 +2,10 @@
 /*
  * status: what the running daemon says of itself
  */
-#include <errno.h>
-
 #include <jansson.h>
 
 #include "core/clock.h"
-#include "core/config.h"
-#include "riskhookctl/client.h"
-#include "riskhookctl/command.h"
+#include "riskhookctl/daemon.h"
 #include "riskhookctl/print.h"
 #include "riskhookctl/put.h"
 #include "riskhookctl/status_page.h"
@@ -122,50 +118,33 @@ static void print_members(const char *prefix, json_t *object)
 
 static enum ctl_exit print_status(const struct context *ctx, json_t *status)
 {
-	struct buf line = BUF_INIT(STATUS_MAX);
-	char *text;
+	struct print_target target;
 
-	if (!json_is_object(status))
+	if (!status)
 		return ctl_fail(CTL_FAILED, "the daemon's answer is not a JSON object");
-	if (!ctx->args->json) {
-		struct print_target target = print_target_stdout();
-
-		(void)status_page_print(&target, status, clock_now_us()); /* main() looks at
-									   * stdout */
-		print_lists(status);
-		put(stdout, "\n");
-		print_members("", status); /* what the page does not know */
+	if (ctx->args->json) {
+		daemon_print_json(status);
 		return CTL_OK;
 	}
-	text = json_dumps(status, JSON_COMPACT);
-	if (text) {
-		buf_append_str(&line, text);
-		(void)print_json_line(stdout, &line); /* main() looks at stdout */
-	}
-	free(text);
-	buf_deinit(&line);
+	target = print_target_stdout();
+	(void)status_page_print(&target, status, clock_now_us()); /* main() looks at stdout */
+	print_lists(status);
+	put(stdout, "\n");
+	print_members("", status); /* what the page does not know */
 	return CTL_OK;
 }
 
 enum ctl_exit cmd_status(const struct context *ctx)
 {
-	const char *socket = ctx->config->admin.socket;
-	struct buf answer = BUF_INIT(STATUS_MAX);
-	struct error e = ERROR_INIT;
-	enum ctl_exit code;
-	json_t *status;
-	int r;
+	struct daemon_answer answer;
+	enum ctl_exit code = daemon_get(ctx, "/v1/status", &answer);
 
-	r = client_get_admin(socket, "/v1/status", &answer, &e);
-	if (r == 200) {
-		status = answer.p ? json_loadb(answer.p, answer.n, 0, NULL) : NULL;
-		code = print_status(ctx, status);
-		json_decref(status);
-	} else if (r < 0) {
-		code = ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);
-	} else {
-		code = ctl_fail(CTL_FAILED, "the daemon answered %d", r);
-	}
-	buf_deinit(&answer);
+	if (code != CTL_OK)
+		return code;
+	if (answer.status == 200)
+		code = print_status(ctx, answer.object);
+	else
+		code = ctl_fail(CTL_FAILED, "the daemon answered %d", answer.status);
+	json_decref(answer.object);
 	return code;
 }

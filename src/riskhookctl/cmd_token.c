@@ -11,11 +11,10 @@
 #include "core/clock.h"
 #include "core/config.h"
 #include "riskhookctl/ask.h"
-#include "riskhookctl/client.h"
+#include "riskhookctl/daemon.h"
 #include "riskhookctl/put.h"
 
-#define ANSWER_MAX (64 * 1024)
-#define COLUMNS    "token endpoint credential client_id address issued_at expires_at"
+#define COLUMNS "token endpoint credential client_id address issued_at expires_at"
 
 /* the rows of one credential, or all */
 struct chosen {
@@ -68,25 +67,18 @@ static enum ctl_exit print_revoked(const struct context *ctx, const json_t *answ
 
 static enum ctl_exit ask_daemon(const struct context *ctx, const char *body)
 {
-	struct buf text = BUF_INIT(ANSWER_MAX);
-	struct error e = ERROR_INIT;
+	struct daemon_answer answer;
+	enum ctl_exit code = daemon_post(ctx, "/v1/tokens/revoke", slice_of(body), &answer);
 	const char *why;
-	enum ctl_exit code;
-	json_t *answer;
-	int r;
 
-	r = client_post_admin(ctx->config->admin.socket, "/v1/tokens/revoke", slice_of(body), &text,
-			      &e);
-	answer = r >= 0 && text.p ? json_loadb(text.p, text.n, 0, NULL) : NULL;
-	why = json_string_value(json_object_get(answer, "error"));
-	if (r == 200)
-		code = print_revoked(ctx, answer);
-	else if (r < 0)
-		code = ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);
+	if (code != CTL_OK)
+		return code;
+	why = json_string_value(json_object_get(answer.object, "error"));
+	if (answer.status == 200)
+		code = print_revoked(ctx, answer.object);
 	else
 		code = ctl_fail(CTL_FAILED, "%s", why ? why : "the daemon refused");
-	json_decref(answer);
-	buf_deinit(&text);
+	json_decref(answer.object);
 	return code;
 }
 

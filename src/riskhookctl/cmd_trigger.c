@@ -12,7 +12,7 @@
 #include "core/config.h"
 #include "riskhookctl/access.h"
 #include "riskhookctl/client.h"
-#include "riskhookctl/command.h"
+#include "riskhookctl/daemon.h"
 #include "riskhookctl/print.h"
 #include "riskhookctl/progress.h"
 #include "riskhookctl/put.h"
@@ -321,8 +321,7 @@ static enum ctl_exit post(const struct context *ctx, struct body *body)
 	if (!args->url) {
 		r = target_resolve(ctx->config, &target, &e);
 		if (r < 0)
-			return ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s",
-					e.text);
+			return daemon_fail(r, &e);
 		r = snprintf(url, sizeof(url), "%s%s", target.origin, endpoint->path);
 		if (r >= (int)sizeof(url))
 			return ctl_fail(CTL_FAILED, "the endpoint's path is too long");

@@ -9,13 +9,10 @@
 
 #include "core/config.h"
 #include "riskhookctl/bar.h"
-#include "riskhookctl/client.h"
-#include "riskhookctl/command.h"
+#include "riskhookctl/daemon.h"
 #include "riskhookctl/progress.h"
 #include "riskhookctl/put.h"
 #include "store/backup.h"
-
-#define ANSWER_MAX 4096
 
 static void on_progress(int64_t done, int64_t total, void *arg)
 {
@@ -78,24 +75,22 @@ enum ctl_exit cmd_vacuum(const struct context *ctx)
 enum ctl_exit cmd_log_level(const struct context *ctx)
 {
 	const char *name = ctx->args->operands[1];
-	struct buf answer = BUF_INIT(ANSWER_MAX);
-	struct error e = ERROR_INIT;
+	struct daemon_answer answer;
 	enum log_level level;
+	enum ctl_exit code;
 	char body[64];
-	int r;
 
 	if (log_level_parse(name, &level) < 0)
 		return ctl_fail(CTL_USAGE,
 				"no level '%s'; levels are error, warning, notice, info, debug",
 				name);
 	(void)snprintf(body, sizeof(body), "{\"level\":\"%s\"}", log_level_name(level));
-	r = client_post_admin(ctx->config->admin.socket, "/v1/log-level", slice_of(body), &answer,
-			      &e);
-	buf_deinit(&answer);
-	if (r < 0)
-		return ctl_fail(r == -ECONNREFUSED ? CTL_UNREACHABLE : CTL_FAILED, "%s", e.text);
-	if (r != 200)
-		return ctl_fail(CTL_FAILED, "the daemon answered %d", r);
+	code = daemon_post(ctx, "/v1/log-level", slice_of(body), &answer);
+	if (code != CTL_OK)
+		return code;
+	json_decref(answer.object);
+	if (answer.status != 200)
+		return ctl_fail(CTL_FAILED, "the daemon answered %d", answer.status);
 	put(stdout, "the log level is %s until riskhookd starts again\n", log_level_name(level));
 	return CTL_OK;
 }
