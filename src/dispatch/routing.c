@@ -52,31 +52,41 @@ static int add_route(struct batch *batch, const struct route *route)
 	return 0;
 }
 
-/* the body of one event, once a filter has asked for it */
-struct body {
-	char *p;
-	size_t n;
+/* the filters of all handlers for one event, and its body once one of them has asked for it */
+struct filtering {
+	struct routing *routing;
+	struct reader *reader;
+	char *body;
+	size_t n_body;
+	int64_t n_filtered;
 };
 
 /* Return: a body_state, or a negative errno */
-static int need_body(struct batch *batch, int64_t seq, struct body *body)
+static int need_body(struct filtering *f, int64_t seq)
 {
 	int r;
 
-	if (body->p)
+	if (f->body)
 		return BODY_THERE;
-	r = queue_payload(batch->reader, seq, &body->p, &body->n);
+	r = queue_payload(f->reader, seq, &f->body, &f->n_body);
 	if (r == BODY_THERE)
-		host_set_body(batch->routing->host, slice_make(body->p, body->n));
+		host_set_body(f->routing->host, slice_make(f->body, f->n_body));
 	return r;
 }
 
+static void forget_body(struct filtering *f)
+{
+	if (f->body)
+		host_set_body(f->routing->host, SLICE_NULL);
+	free(f->body);
+}
+
 /* Return: 1 to make @route, which may hold a failure; 0 not to; or a negative errno */
-static int ask_filter(struct batch *batch, size_t program, struct body *body, struct route *route)
+static int ask_filter(struct filtering *f, size_t program, struct route *route)
 {
 	int fault = 0, r;
 
-	r = need_body(batch, route->seq, body);
+	r = need_body(f, route->seq);
 	if (r == BODY_ERASED)
 		return 0;
 	if (r > 0) { /* a fault of this event alone, which must not stop the others */
@@ -85,9 +95,9 @@ static int ask_filter(struct batch *batch, size_t program, struct body *body, st
 		return 1;
 	}
 	if (r == 0)
-		r = host_filter(batch->routing->host, program, &fault);
+		r = host_filter(f->routing->host, program, &fault);
 	if (r == 0)
-		batch->n_filtered++;
+		f->n_filtered++;
 	if (r != -EBADMSG)
 		return r;
 	/* fault's texts are short */
@@ -95,33 +105,34 @@ static int ask_filter(struct batch *batch, size_t program, struct body *body, st
 	return 1;
 }
 
-static int route_to(struct batch *batch, size_t index, int64_t seq, struct body *body)
+/* does the handler at @index want it? Return: as ask_filter() */
+static int match(struct filtering *f, size_t index, const struct routable *event,
+		 struct route *ret_route)
 {
-	const struct routing *routing = batch->routing;
-	const struct handler_config *handler = &routing->config->handlers[index];
-	struct route route = {.seq = seq, .handler = handler->name};
-	int r = 1;
+	const struct handler_config *handler = &f->routing->config->handlers[index];
 
-	if (handler->filter)
-		r = ask_filter(batch, routing->programs[index], body, &route);
-	return r > 0 ? add_route(batch, &route) : r;
+	if (!router_matches(handler, event))
+		return 0;
+	*ret_route = (struct route){.seq = event->seq, .handler = handler->name};
+	return handler->filter ? ask_filter(f, f->routing->programs[index], ret_route) : 1;
 }
 
 static int visit(const struct routable *event, void *arg)
 {
 	struct batch *batch = arg;
-	const struct config *config = batch->routing->config;
-	struct body body = {NULL, 0};
+	struct filtering f = {.routing = batch->routing, .reader = batch->reader};
+	struct route route;
 	int r = 0;
 
 	if (batch->n_events > 0 && clock_monotonic_ms() >= batch->until_ms)
 		return ENOUGH;
-	for (size_t i = 0; r == 0 && i < config->n_handlers; i++)
-		if (!batch->is_skipped[i] && router_matches(&config->handlers[i], event))
-			r = route_to(batch, i, event->seq, &body);
-	if (body.p)
-		host_set_body(batch->routing->host, SLICE_NULL);
-	free(body.p);
+	for (size_t i = 0; r >= 0 && i < batch->routing->config->n_handlers; i++) {
+		r = batch->is_skipped[i] ? 0 : match(&f, i, event, &route);
+		if (r > 0)
+			r = add_route(batch, &route);
+	}
+	forget_body(&f);
+	batch->n_filtered += f.n_filtered;
 	if (r < 0)
 		return r;
 	batch->n_events++;
@@ -132,20 +143,11 @@ static int visit(const struct routable *event, void *arg)
 int routing_match(struct routing *routing, size_t index, const struct routable *event,
 		  struct reader *reader, struct route *ret_route)
 {
-	const struct handler_config *handler = &routing->config->handlers[index];
-	struct batch batch = {.routing = routing, .reader = reader};
-	struct body body = {NULL, 0};
-	int r = 1;
+	struct filtering f = {.routing = routing, .reader = reader};
+	int r = match(&f, index, event, ret_route);
 
-	if (!router_matches(handler, event))
-		return 0;
-	*ret_route = (struct route){.seq = event->seq, .handler = handler->name};
-	if (handler->filter)
-		r = ask_filter(&batch, routing->programs[index], &body, ret_route);
-	if (body.p)
-		host_set_body(routing->host, SLICE_NULL);
-	free(body.p);
-	metric_add(METRIC_FILTERED, batch.n_filtered);
+	forget_body(&f);
+	metric_add(METRIC_FILTERED, f.n_filtered);
 	return r;
 }
 
