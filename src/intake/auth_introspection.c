@@ -13,6 +13,7 @@
 
 #include "core/clock.h"
 #include "core/log.h"
+#include "intake/form.h"
 #include "intake/introspection.h"
 #include "intake/jwt.h"
 #include "intake/verdicts.h"

@@ -1,25 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "intake/introspection.h"
 
-#include <ctype.h>
-
 #include <jansson.h>
 
 #include "util/cleanup.h"
-
-int form_append(struct buf *out, struct slice text)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		/* a blank as %20, not +: both are right, and not every server knows + here */
-		if ((c < 0x80 && isalnum(c)) || c == '-' || c == '.' || c == '_')
-			buf_append_char(out, (char)c);
-		else
-			buf_printf(out, "%%%02X", c);
-	}
-	return buf_error(out);
-}
 
 static bool is_json(struct slice content_type)
 {

@@ -1,20 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Token introspection: the request's form and the answer's meaning
+ * Token introspection: the answer's meaning
  *
- * Source: RFC 7662 section 2; RFC 6749 section 2.3.1 (how a client names itself).
+ * Source: RFC 7662 section 2.2.
  *
  * Threads: pure.
  */
 #pragma once
 
 #include "intake/claims.h"
-#include "util/buf.h"
+#include "util/slice.h"
 
 #define INTROSPECTION_ANSWER_MAX (64 * 1024) /* bytes */
-
-/* append @text as a value of application/x-www-form-urlencoded */
-int form_append(struct buf *out, struct slice text);
 
 /**
  * introspection_read() - what does the provider say?

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "core/crypto.h"
+#include "intake/form.h"
 #include "intake/token_params.h"
 
 #define REFUSED(status_, error_, word_, description_)                                              \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "intake/token_params.h"
 
+#include "intake/form.h"
 #include "intake/json_decode.h"
 #include "intake/json_scan.h"
-#include "util/hex.h"
 
 #define NAME_ROOM 32 /* longer than any parameter's name */
 
@@ -36,26 +36,6 @@ static void end_param(struct token_params *params, enum token_param id, size_t n
 {
 	params->values[id] = slice_make(params->text + params->n, n);
 	params->n += n;
-}
-
-bool form_decode(struct slice text, char *out, size_t *ret_n)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < text.n; i++) {
-		char c = text.p[i];
-
-		if (c == '%') {
-			if (text.n - i < 3 || hex_decode(slice_make(text.p + i + 1, 2), &c, 1) < 0)
-				return false;
-			i += 2;
-		} else if (c == '+') {
-			c = ' ';
-		}
-		out[n++] = c;
-	}
-	*ret_n = n;
-	return true;
 }
 
 static int take_pair(struct token_params *params, struct slice pair)

@@ -45,11 +45,3 @@ enum token_params_outcome {
 /* @body: at most TOKEN_BODY_MAX bytes. Return: PARAMS_OK or a PARAMS_E_* outcome. */
 int token_params_from_form(struct slice body, struct token_params *ret) MUST_USE;
 int token_params_from_json(struct slice body, struct token_params *ret) MUST_USE;
-
-/**
- * form_decode() - one name or value of a form: '+' is a blank, %41 is 'A'
- * @out: room for text.n bytes
- *
- * Return: false when a percent sign is not followed by two hexadecimal digits.
- */
-bool form_decode(struct slice text, char *out, size_t *ret_n) MUST_USE;

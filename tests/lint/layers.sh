@@ -34,7 +34,7 @@ check_tree() {
         # The first row that matches counts. store/model is words alone (states, outcomes), which
         # the pure modules speak too.
         n = split("^util/=0 ^core/=1 ^jq/=2 ^store/model\\.=2 " \
-            "^intake/(address|answer|auth_waiter|claims|event|introspection|json_decode|json_marks|json_scan|json_wants|jwks|jwt|throttle|token_params|verdicts)\\.=3 " \
+            "^intake/(address|answer|auth_waiter|claims|event|form|introspection|json_decode|json_marks|json_scan|json_wants|jwks|jwt|throttle|token_params|verdicts)\\.=3 " \
             "^intake/(auth(_[a-z]+)?|clients|credential|key_source|login|outbound|token_endpoint|tokens)\\.=3.5 " \
             "^dispatch/(attempt|exec_env|protocol|retry|router)\\.=3 " \
             "^store/=4 ^intake/listener\\.=6 ^dispatch/dispatcher\\.=6 ^(intake|dispatch)/=5 " \

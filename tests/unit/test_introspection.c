@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "intake/form.h"
 #include "intake/key_source.h"
 
 #define NOW_S 1000
