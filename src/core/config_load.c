@@ -154,13 +154,15 @@ static int load_text(struct loader *l, const char *path, struct error *fault, st
 	return r == 0 ? load_drop_ins(l, e) : r;
 }
 
-static int load_all(struct loader *l, const char *path, int flags, struct error *e)
+/* @fault: as load_text() */
+static int load_all(struct loader *l, const char *path, int flags, struct error *fault,
+		    struct error *e)
 {
 	int r;
 
-	r = load_text(l, path, NULL, e);
+	r = load_text(l, path, fault, e);
 	if (r == 0)
-		r = config_check(l, e);
+		r = loader_excuse(l, NULL, config_check(l, e), e);
 	if (r == 0 && flags & CONFIG_WITH_SECRETS)
 		r = read_secrets(l, e);
 	if (r == 0 && flags & CONFIG_WITH_SECRETS)
@@ -172,7 +174,9 @@ static int load_all(struct loader *l, const char *path, int flags, struct error 
 	return r;
 }
 
-int config_load(const char *path, int flags, struct config **ret_config, struct error *e)
+/* @fault: as load_text() */
+static int load(const char *path, int flags, struct error *fault, struct config **ret_config,
+		struct error *e)
 {
 	_cleanup_(freep)
 	char *absolute = absolute_path(path);
@@ -181,31 +185,23 @@ int config_load(const char *path, int flags, struct config **ret_config, struct 
 
 	if (!absolute)
 		return error_set(e, -ENOMEM, "%s: out of memory", path);
-	r = load_all(&l, absolute, flags, e);
+	r = load_all(&l, absolute, flags, fault, e);
 	if (r == 0)
 		*ret_config = steal_ptr(&l.config);
 	loader_deinit(&l);
 	return r;
 }
 
+int config_load(const char *path, int flags, struct config **ret_config, struct error *e)
+{
+	return load(path, flags, NULL, ret_config, e);
+}
+
 int config_load_places(const char *path, struct config **ret_config, struct error *ret_fault,
 		       struct error *e)
 {
-	_cleanup_(freep)
-	char *absolute = absolute_path(path);
-	struct loader l = {0};
-	int r;
-
 	*ret_fault = (struct error)ERROR_INIT;
-	if (!absolute)
-		return error_set(e, -ENOMEM, "%s: out of memory", path);
-	r = load_text(&l, absolute, ret_fault, e);
-	if (r == 0)
-		r = loader_excuse(&l, NULL, config_check(&l, e), e);
-	if (r == 0)
-		*ret_config = steal_ptr(&l.config);
-	loader_deinit(&l);
-	return r;
+	return load(path, 0, ret_fault, ret_config, e);
 }
 
 int config_parse_text(const char *path, struct slice text, struct config **ret_config,
