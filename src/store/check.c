@@ -125,8 +125,11 @@ int check_streaks(struct reader *reader, check_streak_visit visit, void *arg)
 	int r, rc;
 
 	r = reader_prepare(reader,
-			   "SELECT handler, count(*), max(attempts) FROM deliveries"
-			   " WHERE state = 'pending' AND attempts > 0 GROUP BY handler",
+			   "SELECT handler, count(*), max(failed) FROM ("
+			   " SELECT handler, attempts AS failed FROM deliveries"
+			   "  WHERE state = 'pending' AND attempts > 0 UNION ALL"
+			   " SELECT handler, attempts - 1 FROM deliveries"
+			   "  WHERE state = 'running' AND attempts > 1) GROUP BY handler",
 			   &stmt);
 	if (r < 0)
 		return r;

@@ -42,7 +42,7 @@ int check_newest_event(struct reader *reader, int64_t *ret_at) MUST_USE;
 /* what one handler has failed at and not done since */
 struct check_streak {
 	const char *handler; /* dies with the call */
-	int64_t failed;      /* pending deliveries with failed attempts */
+	int64_t failed;      /* pending and running deliveries with failed attempts */
 	int64_t most;        /* attempts of the one that failed most often */
 };
 typedef int (*check_streak_visit)(const struct check_streak *streak, void *arg);
