@@ -235,8 +235,8 @@ enum config_flags {
  * @e:          on failure: "FILE:LINE: what is wrong; what to do"
  *
  * With CONFIG_WITH_SECRETS it also warns in the log (level warning) about what is allowed but odd,
- * such as a short secret, an expired credential, a handler that no event can match,
- * a program that is not there, or an event type that is nearly a documented one.
+ * such as a short secret, an expired credential, a handler that no event can match, a program that
+ * is not there, or an event type that is nearly a documented one.
  *
  * Return: 0, or a negative errno.
  */

@@ -107,18 +107,29 @@ static bool wants_config(const struct command *command, const struct arguments *
 	return !command->offline || !args_has_any(args, command->offline);
 }
 
+/* @ret_fault: what is wrong, with a configuration or without one; "" when nothing is */
 static int load_config(const struct command *command, const char *path, struct config **ret_config,
-		       struct error *ret_fault, struct error *e)
+		       struct error *ret_fault)
 {
+	struct error e = ERROR_INIT;
 	int r;
 
 	if (command->needs == NEEDS_SECRETS)
-		return config_load(path, CONFIG_WITH_SECRETS, ret_config, e);
-	r = config_load_places(path, ret_config, ret_fault, e);
-	if (r == 0 && ret_fault->text[0] && !command->tells_fault)
-		(void)ctl_fail(CTL_OK, "warning: %s; riskhookd will not start with it",
-			       ret_fault->text);
+		return config_load(path, CONFIG_WITH_SECRETS, ret_config, ret_fault);
+	r = config_load_places(path, ret_config, ret_fault, &e);
+	if (r < 0)
+		*ret_fault = e;
 	return r;
+}
+
+/* Return: CTL_OK when the command can do its work */
+static enum ctl_exit tell_fault(const struct command *command, int r, const struct error *fault)
+{
+	if (!fault->text[0] || command->tells_fault)
+		return CTL_OK;
+	if (r < 0)
+		return ctl_fail(CTL_FAILED, "%s", fault->text);
+	return ctl_fail(CTL_OK, "warning: %s; riskhookd will not start with it", fault->text);
 }
 
 static enum ctl_exit run_command(const struct command *command, const struct arguments *args)
@@ -126,20 +137,19 @@ static enum ctl_exit run_command(const struct command *command, const struct arg
 	_cleanup_(config_freep)
 	struct config *config = NULL;
 	struct context ctx = {.args = args};
-	struct error fault = ERROR_INIT, e = ERROR_INIT;
+	struct error fault = ERROR_INIT;
 	enum ctl_exit code = check_usage(command, args);
 
 	if (code != CTL_OK)
 		return code;
 	if (wants_config(command, args)) {
-		int r = load_config(command, args->config, &config, &fault, &e);
+		int r = load_config(command, args->config, &config, &fault);
 
-		if (r < 0 && !command->tells_fault)
-			return ctl_fail(CTL_FAILED, "%s", e.text);
+		code = tell_fault(command, r, &fault);
 		ctx.config = config;
-		ctx.fault = r < 0 ? e.text : fault.text[0] ? fault.text : NULL;
+		ctx.fault = fault.text[0] ? fault.text : NULL;
 	}
-	return command->run(&ctx);
+	return code == CTL_OK ? command->run(&ctx) : code;
 }
 
 static enum ctl_exit run(const struct arguments *args)

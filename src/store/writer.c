@@ -77,27 +77,33 @@ static int step(struct writer *w, enum statement id, int *ret_rc, const char *ty
 	return db_errno(*ret_rc);
 }
 
+static int step_and_reset(struct writer *w, enum statement id, const char *types, va_list ap)
+{
+	int rc, r = step(w, id, &rc, types, ap);
+
+	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
+	return r;
+}
+
 int writer_do(struct writer *w, enum statement id, const char *types, ...)
 {
 	va_list ap;
-	int rc, r;
+	int r;
 
 	va_start(ap, types);
-	r = step(w, id, &rc, types, ap);
+	r = step_and_reset(w, id, types, ap);
 	va_end(ap);
-	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
 	return r;
 }
 
 int writer_change(struct writer *w, enum statement id, const char *types, ...)
 {
 	va_list ap;
-	int rc, r;
+	int r;
 
 	va_start(ap, types);
-	r = step(w, id, &rc, types, ap);
+	r = step_and_reset(w, id, types, ap);
 	va_end(ap);
-	sqlite3_reset(w->statements[id]); /* repeats the error that r holds */
 	return r < 0 ? r : sqlite3_changes(w->db);
 }
 
@@ -189,11 +195,11 @@ static int run_token_revoke(struct writer *w, struct store_op *base)
 	struct slice id = slice_make((const char *)choice->id, choice->has_id ? TOKEN_ID_BYTES : 0);
 	int r;
 
-	r = writer_do(w, TOKEN_REVOKE, "iitb", op->now, INT64_MAX, choice->credential, id);
-	op->n_revoked = sqlite3_changes(w->db);
-	if (r == 0)
-		r = writer_do(w, TOKEN_REVOKE, "iitb", INT64_MIN, op->now, choice->credential, id);
-	return r;
+	r = writer_change(w, TOKEN_REVOKE, "iitb", op->now, INT64_MAX, choice->credential, id);
+	if (r < 0)
+		return r;
+	op->n_revoked = r;
+	return writer_do(w, TOKEN_REVOKE, "iitb", INT64_MIN, op->now, choice->credential, id);
 }
 
 static int run_use(struct writer *w, struct store_op *base)
