@@ -5,8 +5,9 @@
  *	POST /v1/pause, /v1/resume	{"handler": NAME}
  *	POST /v1/retry, /v1/hold,
  *	     /v1/release, /v1/dismiss	{"deliveries": [812, ...]}
- *	POST /v1/replay			{"handler": NAME, "first_seq": N, "last_seq": N, "since":
- *US, "until": US, "type": TYPE, "eval_id": ID}; all but the first may be left out
+ *	POST /v1/replay			{"handler": NAME, "first_seq": N, "last_seq": N,
+ *					 "since": US, "until": US, "type": TYPE, "eval_id": ID};
+ *					all but the first may be left out
  *
  * The answer comes after the commit. An error is {"error": sentence}.
  *
